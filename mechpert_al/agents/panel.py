@@ -1,0 +1,428 @@
+"""Panels: what several agents proposed, read from a folder and checked hypothesis by hypothesis.
+
+A panel folder holds ``panel.json`` (who the agents are, which genes were candidates) and one JSON
+Lines file an agent, one line a target::
+
+    {"agent": "complex", "target": "AARS",
+     "regulators": [{"gene": "HARS", "direction": 1, "confidence": 0.72, "mechanism": "…"}]}
+
+A target that was asked and has no regulator has an empty list; a target without a line was not
+answered. Nothing is repaired: a hypothesis is admitted as it stands or dropped under a named
+reason, and what was dropped is data about the agent that said it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mechpert_al.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = "mechpert-al panel 1"
+#: Why a hypothesis is not admitted, and what that means.
+DROP_REASONS: Mapping[str, str] = {
+    "malformed": "not an object with gene, direction and confidence of the right types",
+    "confidence": "confidence is not a number above 0 and up to 1",
+    "direction": "direction is neither +1 nor -1",
+    "self_proposal": "the target itself is named as its regulator",
+    "unknown_gene": "the regulator is not a candidate",
+    "duplicate": "the same regulator again for the same target (the first one is kept)",
+    "contradiction": "the same regulator in both directions for one target (none is kept)",
+}
+
+
+class Hypothesis(NamedTuple):
+    """One agent's claim: measuring ``regulator`` tells about ``target``."""
+
+    agent: str
+    target: str
+    regulator: str
+    direction: int
+    confidence: float
+    mechanism: str
+
+
+class Dropped(NamedTuple):
+    """A hypothesis that was not admitted, and why (a key of `DROP_REASONS`)."""
+
+    agent: str
+    target: str
+    regulator: str
+    reason: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Agent:
+    """One agent of a panel.
+
+    ``role`` is ``"mechanism"`` (it votes) or ``"baseline"`` (the similarity prompt: it never does).
+    """
+
+    name: str
+    role: str
+    lens: str = ""
+    model: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """The admitted hypotheses of several agents about one list of candidates.
+
+    Parameters
+    ----------
+    name
+        Name of the panel.
+    agents
+        Its agents by name.
+    candidates
+        Symbols of the genes that may be measured and proposed, unique.
+    hypotheses
+        Admitted hypotheses.
+    answered
+        For each agent the targets it answered, an empty answer included.
+    dropped
+        What was not admitted, and why.
+    unknown_targets
+        For each agent the answered targets that are not candidates (their answers are left out).
+    about
+        What else panel.json says: model, recording date, known limits.
+    folder
+        Where it was read from, if from a folder.
+    """
+
+    name: str
+    agents: Mapping[str, Agent]
+    candidates: tuple[str, ...]
+    hypotheses: tuple[Hypothesis, ...]
+    answered: Mapping[str, frozenset[str]]
+    dropped: tuple[Dropped, ...] = ()
+    unknown_targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """Names of the agents that vote in the consensus."""
+        return tuple(name for name, agent in self.agents.items() if agent.role == "mechanism")
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Names of the agents kept for comparison only."""
+        return tuple(name for name, agent in self.agents.items() if agent.role == "baseline")
+
+    @cached_property
+    def unanswered(self) -> Mapping[str, tuple[str, ...]]:
+        """For each agent the candidates it was not asked about or did not answer."""
+        return {
+            name: tuple(gene for gene in self.candidates if gene not in self.answered[name])
+            for name in self.agents
+        }
+
+    def table(self) -> pd.DataFrame:
+        """The hypotheses as a pandas table, one row each."""
+        import pandas as pd
+
+        return pd.DataFrame(self.hypotheses, columns=list(Hypothesis._fields))
+
+    def about_gene(self, gene: str) -> tuple[Hypothesis, ...]:
+        """Every hypothesis in which the gene is the target or the regulator."""
+        return tuple(h for h in self.hypotheses if gene in (h.target, h.regulator))
+
+    def counts(self) -> dict[str, Any]:
+        """Admitted, dropped (by reason) and unanswered, for each agent and in all."""
+        admitted = Counter(h.agent for h in self.hypotheses)
+        dropped = {name: dict.fromkeys(DROP_REASONS, 0) for name in self.agents}
+        for one in self.dropped:
+            dropped[one.agent][one.reason] += 1
+        agents = {
+            name: {
+                "role": agent.role,
+                "answered": len(self.answered[name]),
+                "empty_answers": len(self.answered[name])
+                - len({h.target for h in self.hypotheses if h.agent == name}),
+                "unanswered": len(self.unanswered[name]),
+                "unknown_targets": len(self.unknown_targets.get(name, ())),
+                "admitted": admitted[name],
+                "dropped": dropped[name],
+            }
+            for name, agent in self.agents.items()
+        }
+        return {
+            "panel": self.name,
+            "n_candidates": len(self.candidates),
+            "admitted": len(self.hypotheses),
+            "dropped": {
+                reason: sum(dropped[name][reason] for name in self.agents)
+                for reason in DROP_REASONS
+            },
+            "agents": agents,
+        }
+
+    def __repr__(self) -> str:
+        return (
+            f"Panel({self.name!r}, {len(self.agents)} agents, {len(self.candidates)} candidates, "
+            f"{len(self.hypotheses)} hypotheses, {len(self.dropped)} dropped)"
+        )
+
+
+class Answer(NamedTuple):
+    """One agent's raw answer about one target; ``line`` is its place in the file."""
+
+    target: str
+    regulators: Sequence[Any]
+    line: int = 0
+
+
+def admit(
+    agent: str, answer: Answer, candidates: Mapping[str, str] | Iterable[str]
+) -> tuple[list[Hypothesis], list[Dropped]]:
+    """Check one raw answer, hypothesis by hypothesis.
+
+    Parameters
+    ----------
+    agent
+        Who answered.
+    answer
+        The target and the list of proposals as they came.
+    candidates
+        The genes that may be proposed; a mapping gives, for each spelling, the candidate meant.
+
+    Returns
+    -------
+    admitted, dropped
+        Every proposal is in one of the two.
+    """
+    names = candidates if isinstance(candidates, Mapping) else {gene: gene for gene in candidates}
+    first: dict[str, Hypothesis] = {}
+    dropped: list[Dropped] = []
+    contradicted: set[str] = set()
+    for proposal in answer.regulators:
+        reason, hypothesis = _checked(agent, answer.target, proposal, names)
+        if hypothesis is not None:
+            earlier = first.setdefault(hypothesis.regulator, hypothesis)
+            if earlier is hypothesis:
+                continue
+            reason = "duplicate"
+            if earlier.direction != hypothesis.direction:
+                reason = "contradiction"
+                contradicted.add(hypothesis.regulator)
+        dropped.append(_dropped(agent, answer, proposal, reason))
+    for gene in contradicted:
+        lost = first.pop(gene)
+        proposal = {"gene": gene, "direction": lost.direction, "confidence": lost.confidence}
+        dropped.append(_dropped(agent, answer, proposal, "contradiction"))
+    return list(first.values()), dropped
+
+
+def _checked(
+    agent: str, target: str, proposal: Any, names: Mapping[str, str]
+) -> tuple[str, Hypothesis | None]:
+    """The reason to drop a proposal ("" when there is none) and the hypothesis it states."""
+    if not isinstance(proposal, Mapping) or not isinstance(proposal.get("gene"), str):
+        return "malformed", None
+    confidence, direction = proposal.get("confidence"), proposal.get("direction")
+    for number in (confidence, direction):
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            return "malformed", None
+    if not (math.isfinite(confidence) and 0 < confidence <= 1):
+        return "confidence", None
+    if direction not in (1, -1):
+        return "direction", None
+    gene = names.get(proposal["gene"])
+    if gene == target or proposal["gene"] == target:
+        return "self_proposal", None
+    if gene is None:
+        return "unknown_gene", None
+    mechanism = proposal.get("mechanism", "")
+    mechanism = mechanism if isinstance(mechanism, str) else ""
+    return "", Hypothesis(agent, target, gene, int(direction), float(confidence), mechanism)
+
+
+def _dropped(agent: str, answer: Answer, proposal: Any, reason: str) -> Dropped:
+    gene = str(proposal.get("gene", "")) if isinstance(proposal, Mapping) else ""
+    text = json.dumps(proposal, ensure_ascii=False, default=str)[:300]
+    return Dropped(agent, answer.target, gene, reason, answer.line, text)
+
+
+# ---------------------------------------------------------------------- reading a folder
+def read_panel(path: str | Path, agents: Sequence[str] | None = None) -> Panel:
+    """Read a panel folder.
+
+    Parameters
+    ----------
+    path
+        A folder with ``panel.json``, or the name of a shipped panel (``"essential585"``).
+    agents
+        Names of the agents to read; all of them by default.
+
+    Raises
+    ------
+    DataError
+        A file is missing or does not have the panel format; the message names file and line.
+    UsageError
+        An agent is asked for that the panel does not have.
+    """
+    folder = _panel_folder(path)
+    about = _panel_json(folder / "panel.json")
+    known = {
+        name: Agent(
+            name,
+            str(entry.get("role", "mechanism")),
+            str(entry.get("lens", "")),
+            str(entry.get("model", about.get("model", ""))),
+            str(entry["file"]),
+        )
+        for name, entry in about["agents"].items()
+    }
+    if agents is not None:
+        unknown = [name for name in agents if name not in known]
+        if unknown:
+            raise UsageError(
+                f"panel {about['name']!r} has no agent {', '.join(map(repr, unknown))}",
+                f"Its agents are: {', '.join(known)}.",
+            )
+        known = {name: known[name] for name in agents}
+    candidates = _candidates(folder, about)
+    names = {gene: gene for gene in candidates}
+    hypotheses: list[Hypothesis] = []
+    dropped: list[Dropped] = []
+    answered: dict[str, frozenset[str]] = {}
+    unknown_targets: dict[str, tuple[str, ...]] = {}
+    for name, agent in known.items():
+        seen: dict[str, int] = {}
+        strangers: list[str] = []
+        for answer in _answers(folder / _plain_name(folder, agent.file), name):
+            if answer.target in seen:
+                raise DataError(
+                    f"{folder / agent.file}: target {answer.target!r} is answered twice, "
+                    f"on lines {seen[answer.target]} and {answer.line}",
+                    "Keep one line for each target.",
+                )
+            seen[answer.target] = answer.line
+            if answer.target not in names:
+                strangers.append(answer.target)
+                continue
+            good, bad = admit(name, answer, names)
+            hypotheses += good
+            dropped += bad
+        answered[name] = frozenset(seen) - frozenset(strangers)
+        unknown_targets[name] = tuple(strangers)
+    return Panel(
+        about["name"],
+        known,
+        candidates,
+        tuple(hypotheses),
+        answered,
+        tuple(dropped),
+        unknown_targets,
+        {key: value for key, value in about.items() if key != "agents"},
+        folder,
+    )
+
+
+def _panel_folder(path: str | Path) -> Path:
+    folder = Path(path)
+    if not (folder / "panel.json").is_file():
+        from mechpert_al.datasets import shipped_panels
+
+        shipped = shipped_panels()
+        if str(path) in shipped:
+            return shipped[str(path)]
+        raise DataError(
+            f"{path}: no panel there (a panel is a folder with a file panel.json)",
+            f"Give a panel folder or the name of a shipped panel: {', '.join(shipped)}.",
+        )
+    return folder
+
+
+def _panel_json(path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"{path}: not a JSON file in UTF-8 ({error})") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        found = about.get("format") if isinstance(about, dict) else type(about).__name__
+        raise DataError(
+            f"{path}: format is {found!r}, expected {FORMAT!r}",
+            "Was the folder written by a newer version, or by another program?",
+        )
+    for key, kind in (("name", str), ("agents", dict), ("candidates", str | list)):
+        if not isinstance(about.get(key), kind):
+            raise DataError(f"{path}: key {key!r} is missing or has the wrong type")
+    for name, entry in about["agents"].items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
+            raise DataError(f"{path}: agents.{name} needs a key 'file'")
+        if entry.get("role", "mechanism") not in ("mechanism", "baseline"):
+            raise DataError(
+                f"{path}: agents.{name}.role is {entry['role']!r}",
+                "A role is 'mechanism' (it votes) or 'baseline' (it does not).",
+            )
+    return about
+
+
+def _plain_name(folder: Path, name: str) -> str:
+    """A file name that stays inside the folder (panel.json may come from anybody)."""
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise DataError(
+            f"{folder / 'panel.json'}: {name!r} is not a plain file name",
+            "Files of a panel lie in its own folder.",
+        )
+    return name
+
+
+def _candidates(folder: Path, about: Mapping[str, Any]) -> tuple[str, ...]:
+    listed = about["candidates"]
+    source = folder / "panel.json"
+    if isinstance(listed, str):
+        source = folder / _plain_name(folder, listed)
+        if not source.is_file():
+            raise DataError(f"{source}: the candidate list named in panel.json is not there")
+        listed = source.read_text(encoding="utf-8").split("\n")
+    genes = [gene.strip() for gene in listed if isinstance(gene, str) and gene.strip()]
+    twice = [gene for gene, count in Counter(genes).items() if count > 1]
+    if twice or not genes:
+        what = f"candidates named more than once: {', '.join(twice[:10])}" if twice else "no gene"
+        raise DataError(f"{source}: {what}", "Write one gene symbol a line, each once.")
+    return tuple(genes)
+
+
+def _answers(path: Path, agent: str) -> Iterator[Answer]:
+    if not path.is_file():
+        raise DataError(f"{path}: the file of agent {agent!r} is not there")
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise DataError(
+                f"{path}, line {number}: not a JSON object ({error})",
+                "Each line is one answer; a cut last line means that the file is incomplete.",
+            ) from error
+        if not (
+            isinstance(record, dict)
+            and isinstance(record.get("target"), str)
+            and isinstance(record.get("regulators"), list)
+        ):
+            raise DataError(
+                f"{path}, line {number}: expected an object with 'target' (text) and "
+                f"'regulators' (list), found {line[:80].decode(errors='replace')!r}",
+            )
+        if record.get("agent", agent) != agent:
+            raise DataError(
+                f"{path}, line {number}: agent is {record['agent']!r}, "
+                f"but panel.json gives this file to {agent!r}"
+            )
+        yield Answer(record["target"], record["regulators"], number)
