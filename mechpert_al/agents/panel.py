@@ -14,7 +14,6 @@ reason, and what was dropped is data about the agent that said it.
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -236,7 +235,7 @@ def _checked(
     for number in (confidence, direction):
         if isinstance(number, bool) or not isinstance(number, int | float):
             return "malformed", None
-    if not (math.isfinite(confidence) and 0 < confidence <= 1):
+    if not 0 < confidence <= 1:  # false for NaN too
         return "confidence", None
     if direction not in (1, -1):
         return "direction", None
