@@ -1,0 +1,141 @@
+"""What is known of the candidates before any of them is measured: names, links, features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from mechpert_al.agents.panel import Panel
+from mechpert_al.consensus.kernel import diffusion_kernel, unit_diagonal
+from mechpert_al.consensus.network import ConsensusNetwork
+from mechpert_al.errors import UsageError
+from mechpert_al.networks import PriorNetwork
+
+#: Dimensions of the prior network's spectral embedding, the features used when none are given.
+N_SPECTRAL = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Knowledge:
+    """The prior knowledge that strategies and predictors may use; it holds no measurement.
+
+    Parameters
+    ----------
+    consensus
+        The consensus network; its genes are the candidates.
+    similarity
+        The similarity agent's own network, over the same genes (a baseline).
+    prior
+        A network from the literature.
+    features
+        Gene features, shape (n_genes, n_features); a gene without features has a row of NaN.
+    agents
+        Each single agent's network, for `agent:NAME` predictors.
+    """
+
+    consensus: ConsensusNetwork
+    similarity: ConsensusNetwork | None = None
+    prior: PriorNetwork | None = None
+    features: np.ndarray | None = None
+    agents: Mapping[str, ConsensusNetwork] = field(default_factory=dict)
+
+    @classmethod
+    def from_panel(
+        cls,
+        panel: Panel,
+        prior: PriorNetwork | None = None,
+        features: np.ndarray | None = None,
+        agents: Sequence[str] | None = None,
+    ) -> Knowledge:
+        """Knowledge from a panel: its voters' consensus, and its baseline agent apart."""
+        baselines = [name for name in panel.baselines if agents is None or name in agents]
+        voters = [name for name in panel.voters if agents is None or name in agents]
+        return cls(
+            ConsensusNetwork.from_panel(panel, voters),
+            ConsensusNetwork.from_panel(panel, baselines[:1]) if baselines else None,
+            prior,
+            features,
+            {name: ConsensusNetwork.from_panel(panel, [name]) for name in voters + baselines},
+        )
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        return self.consensus.genes
+
+    @property
+    def n_genes(self) -> int:
+        return len(self.genes)
+
+    @property
+    def kernel(self) -> np.ndarray:
+        """The consensus kernel, shape (n_genes, n_genes)."""
+        return self.consensus.kernel
+
+    @property
+    def similarity_network(self) -> ConsensusNetwork:
+        """The similarity agent's network.
+
+        Raises
+        ------
+        UsageError
+            If the panel has no such agent.
+        """
+        if self.similarity is None:
+            raise UsageError(
+                "this needs a similarity agent, and the panel has none",
+                "Use a panel with an agent of role 'baseline', or leave this method out.",
+            )
+        return self.similarity
+
+    @property
+    def prior_network(self) -> PriorNetwork:
+        """The prior network.
+
+        Raises
+        ------
+        UsageError
+            If none was given.
+        """
+        if self.prior is None:
+            raise UsageError(
+                "this needs a prior network, and none was given",
+                "Give one with --network (or [network] in the loop file).",
+            )
+        return self.prior
+
+    @cached_property
+    def prior_links(self) -> sparse.csr_array:
+        """The prior network among the candidates, shape (n_genes, n_genes)."""
+        return self.prior_network.on(self.genes)
+
+    @cached_property
+    def prior_kernel(self) -> np.ndarray:
+        """The diffusion kernel of the prior network among the candidates."""
+        return diffusion_kernel(self.prior_links)
+
+    @cached_property
+    def feature_kernel(self) -> np.ndarray:
+        """Linear kernel of the standardised features, unit diagonal, shape (n_genes, n_genes).
+
+        Without features: of the spectral embedding of the prior network.
+        """
+        features = self.features
+        if features is None:
+            values, vectors = np.linalg.eigh(self.prior_kernel)
+            features = vectors[:, -N_SPECTRAL:] * np.sqrt(np.maximum(values[-N_SPECTRAL:], 0))
+        known = ~np.isnan(features).any(axis=1)
+        kernel = np.eye(len(features))
+        if known.any():
+            part = features[known] - features[known].mean(axis=0)
+            spread = part.std(axis=0)
+            part = part / np.where(spread > 0, spread, 1)
+            kernel[np.ix_(known, known)] = unit_diagonal(part @ part.T)
+        return kernel
+
+    def with_consensus(self, consensus: ConsensusNetwork) -> Knowledge:
+        """The same knowledge with another consensus network."""
+        return replace(self, consensus=consensus)

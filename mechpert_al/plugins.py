@@ -1,0 +1,51 @@
+"""One door for plug-ins: built-in and foreign methods are found through entry points.
+
+A package adds a strategy, a predictor, a reader, an agent or an oracle by naming it in its own
+metadata, in the group that the built-ins use too.
+"""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from mechpert_al.errors import UsageError
+
+
+@cache
+def _installed(group: str) -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=group)}
+
+
+def names(group: str) -> list[str]:
+    """Names of everything installed in a group, sorted."""
+    return sorted(_installed(group))
+
+
+def named(group: str, name: str, what: str) -> Any:
+    """The object of that name.
+
+    Parameters
+    ----------
+    group
+        Entry-point group, such as ``mechpert_al.strategies``.
+    name
+        As the user typed it.
+    what
+        What it is, for the message.
+
+    Raises
+    ------
+    UsageError
+        If there is none; the message gives the nearest and all valid names.
+    """
+    installed = _installed(group)
+    if name not in installed:
+        near = difflib.get_close_matches(name, installed, n=3)
+        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise UsageError(
+            f"unknown {what} {name!r}", f"{hint}Valid names: {', '.join(sorted(installed))}."
+        )
+    return installed[name].load()

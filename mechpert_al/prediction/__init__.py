@@ -1,0 +1,22 @@
+"""Prediction: profiles of unmeasured perturbations from those of the anchors."""
+
+from mechpert_al.prediction.base import ProfileRegressor
+from mechpert_al.prediction.catalogue import (
+    PredictorMethod,
+    build_predictor,
+    predictor_method,
+    predictor_names,
+)
+from mechpert_al.prediction.kriging import KrigingRegressor
+from mechpert_al.prediction.neighbours import MeanRegressor, NeighbourRegressor
+
+__all__ = [
+    "KrigingRegressor",
+    "MeanRegressor",
+    "NeighbourRegressor",
+    "PredictorMethod",
+    "ProfileRegressor",
+    "build_predictor",
+    "predictor_method",
+    "predictor_names",
+]
