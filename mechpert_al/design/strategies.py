@@ -1,0 +1,178 @@
+"""The built-in strategies that maximise an objective."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from mechpert_al.consensus.kernel import NOISE
+from mechpert_al.design import objectives
+from mechpert_al.design.objectives import Objective
+from mechpert_al.design.strategy import DesignState, Strategy
+
+
+class ExpectedCoverage(Strategy):
+    """Maximise the expected explained fraction of all candidates under the consensus kernel.
+
+    Parameters
+    ----------
+    noise
+        σ²: noise of one measured profile in units of the kernel's diagonal.
+    """
+
+    name = "expected_coverage"
+    summary = "most expected explained fraction of all candidates (consensus kernel); the default"
+
+    def __init__(self, noise: float = NOISE) -> None:
+        self.noise = noise
+
+    def objective(self, state: DesignState) -> Objective:
+        return objectives.ExpectedCoverage(state.knowledge.kernel, self.noise)
+
+
+class ExpectedCorrelation(Strategy):
+    """Maximise the expected correlation, the root of the coverage, summed over candidates.
+
+    Parameters
+    ----------
+    noise
+        σ²: noise of one measured profile in units of the kernel's diagonal.
+    """
+
+    name = "expected_correlation"
+    summary = "most expected correlation of all candidates (consensus kernel); good at small N"
+
+    def __init__(self, noise: float = NOISE) -> None:
+        self.noise = noise
+
+    def objective(self, state: DesignState) -> Objective:
+        return objectives.ExpectedCorrelation(state.knowledge.kernel, self.noise)
+
+
+class Uncertainty(Strategy):
+    """Most uncertain first, with conditional updates: the log-determinant objective.
+
+    Parameters
+    ----------
+    noise
+        σ²: noise of one measured profile in units of the kernel's diagonal.
+    """
+
+    name = "uncertainty"
+    group = "diversity"
+    summary = "most uncertain candidate first, given those before (log-determinant)"
+
+    def __init__(self, noise: float = NOISE) -> None:
+        self.noise = noise
+
+    def objective(self, state: DesignState) -> Objective:
+        return objectives.LogDeterminant(state.knowledge.kernel, self.noise)
+
+
+class FacilityLocation(Strategy):
+    """Serve every candidate by its best anchor, averaged over the agents."""
+
+    name = "facility_location"
+    summary = "every candidate's best anchor, averaged over agents (sparse, exact, lazy)"
+
+    def objective(self, state: DesignState) -> Objective:
+        return objectives.FacilityLocation(state.knowledge.consensus.agent_links)
+
+
+class ProbabilisticCoverage(Strategy):
+    """Maximise the chance that some anchor explains each candidate, links as independent odds."""
+
+    name = "probabilistic_coverage"
+    summary = "chance that some anchor explains each candidate, links read as independent odds"
+
+    def objective(self, state: DesignState) -> Objective:
+        return objectives.ProbabilisticCoverage(state.knowledge.consensus.symmetric)
+
+
+class SimilarityCoverage(Strategy):
+    """The default objective on the similarity agent's kernel.
+
+    Parameters
+    ----------
+    noise
+        σ²: noise of one measured profile in units of the kernel's diagonal.
+    """
+
+    name = "similarity_coverage"
+    group = "baseline coverage"
+    summary = "the default objective on the similarity agent's kernel"
+    needs = ("similarity",)
+
+    def __init__(self, noise: float = NOISE) -> None:
+        self.noise = noise
+
+    def objective(self, state: DesignState) -> Objective:
+        return objectives.ExpectedCoverage(state.knowledge.similarity_network.kernel, self.noise)
+
+
+class PriorCoverage(Strategy):
+    """Facility location on the prior network among the candidates."""
+
+    name = "prior_coverage"
+    group = "baseline coverage"
+    summary = "every candidate's best anchor in the prior network (facility location)"
+    needs = ("prior",)
+
+    def objective(self, state: DesignState) -> Objective:
+        return objectives.FacilityLocation([state.knowledge.prior_links])
+
+
+class KCentre(Strategy):
+    """Farthest first in the consensus kernel's geometry."""
+
+    name = "k_centre"
+    group = "diversity"
+    summary = "farthest candidate first in the consensus kernel's geometry"
+
+    def objective(self, state: DesignState) -> Objective:
+        return objectives.KCentre(state.knowledge.kernel)
+
+
+class ProbabilityCover(Strategy):
+    """Cover as many candidates as possible by balls of one radius (Yehuda et al. 2022).
+
+    Parameters
+    ----------
+    similarity
+        Kernel value from which a candidate lies in an anchor's ball.
+    """
+
+    name = "prob_cover"
+    group = "diversity"
+    summary = "most candidates within a fixed radius of an anchor (ProbCover)"
+
+    def __init__(self, similarity: float = 0.3) -> None:
+        self.similarity = similarity
+
+    def objective(self, state: DesignState) -> Objective:
+        near = state.knowledge.kernel >= self.similarity
+        return objectives.ProbabilisticCoverage(sparse.csr_array(near.astype(np.float64)))
+
+
+class Random(Strategy):
+    """A uniformly random order of the allowed candidates.
+
+    Parameters
+    ----------
+    draw
+        Number of the draw: each gives another order for the same seed.
+    """
+
+    name = "random"
+    group = "random"
+    summary = "a random batch; always shown, many times over"
+
+    def __init__(self, draw: int = 0) -> None:
+        self.draw = draw
+
+    def objective(self, state: DesignState) -> Objective:
+        genes = state.knowledge.genes
+        by_name = sorted(range(len(genes)), key=genes.__getitem__)
+        scores = np.empty(len(genes))
+        scores[by_name] = state.generator("random", self.draw).random(len(genes))
+        return objectives.Modular(scores)
