@@ -1,0 +1,251 @@
+"""AnnData files read piece by piece, without loading what nobody asked for.
+
+Only the layout on disk is needed here (h5py, or zarr for ``.zarr`` stores): names, single columns
+and one matrix. That keeps embeddings and graphs unread, starts without importing anndata and
+pandas, and also understands the layouts of old anndata versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from mechpert_al.effects.stored_matrix import StoredMatrix
+from mechpert_al.errors import DataError
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """A column of labels: ``names[codes[i]]`` is the label of row i, code −1 that it has none."""
+
+    codes: np.ndarray
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, texts: Sequence[str | None]) -> Labels:
+        """Labels in the order in which they first appear."""
+        number: dict[str | None, int] = {None: -1}
+        codes = np.fromiter(
+            (number.setdefault(text, len(number) - 1) for text in texts), np.int64, len(texts)
+        )
+        return cls(codes, tuple(name for name in number if name is not None))
+
+    def texts(self) -> list[str | None]:
+        """The label of every row."""
+        names = (*self.names, None)
+        return [names[code] for code in self.codes]
+
+
+class AnnotatedFile:
+    """An AnnData file or store, open for reading.
+
+    Use it as a context manager.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, is no AnnData, or a part of it cannot be read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.root = _opened(self.path)
+        missing = [part for part in ("obs", "var") if part not in self.root]
+        if missing:
+            self.close()
+            raise DataError(
+                f"{self.path}: no AnnData file, it has no {' and no '.join(missing)}",
+                "An AnnData file is written by anndata's write_h5ad or write_zarr.",
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        close = getattr(self.root, "close", None)
+        if close is not None:
+            close()
+
+    # ------------------------------------------------------------------ names and columns
+    @cached_property
+    def observations(self) -> tuple[str, ...]:
+        """``obs_names``."""
+        return self._index("obs")
+
+    @cached_property
+    def variables(self) -> tuple[str, ...]:
+        """``var_names``."""
+        return self._index("var")
+
+    def columns(self, axis: str) -> list[str]:
+        """Column names of ``obs`` or ``var``, without the index."""
+        frame = self.root[axis]
+        if _is_array(frame):
+            return [name for name in frame.dtype.names if name != _index_key(frame)]
+        hidden = {_index_key(frame), "__categories"}
+        return [name for name in frame if name not in hidden]
+
+    def has(self, axis: str, name: str) -> bool:
+        """Whether there is such a column; the index answers to its own name too."""
+        return name in self.columns(axis) or name == _index_key(self.root[axis])
+
+    def labels(self, axis: str, name: str) -> Labels:
+        """A column as labels (numbers become their text)."""
+        codes, names = self._stored(axis, name)
+        if names is not None:
+            return Labels(np.asarray(codes, dtype=np.int64), tuple(_texts(names)))
+        return Labels.of(_texts(codes))
+
+    def numbers(self, axis: str, name: str) -> np.ndarray:
+        """A column as float64, shape (n,)."""
+        stored, names = self._stored(axis, name)
+        try:
+            if names is None:
+                return np.asarray(stored, dtype=np.float64)
+            return np.append(np.asarray(names, dtype=np.float64), np.nan)[stored]
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"{self.path}: the column {axis}[{name!r}] must hold numbers ({error})"
+            ) from error
+
+    def _stored(self, axis: str, name: str) -> tuple[Any, Any]:
+        """Codes and categories, or values and None."""
+        frame = self.root[axis]
+        if _is_array(frame):  # anndata < 0.7: one compound array, categories in uns
+            categories = self.root.get(f"uns/{name}_categories")
+            return frame[name], None if categories is None else categories[:]
+        part = frame[name]
+        if not _is_array(part):
+            if "categories" in part:
+                return part["codes"][:], _read(part["categories"])
+            return _read(part), None
+        if "__categories" in frame and name in frame["__categories"]:  # anndata 0.7
+            return part[:], frame["__categories"][name][:]
+        return part[:], None
+
+    def _index(self, axis: str) -> tuple[str, ...]:
+        names = self.labels(axis, _index_key(self.root[axis])).texts()
+        return tuple("" if name is None else name for name in names)
+
+    # ------------------------------------------------------------------ matrices and notes
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        return len(self.observations), len(self.variables)
+
+    @property
+    def layers(self) -> list[str]:
+        return list(self.root["layers"]) if "layers" in self.root else []
+
+    @property
+    def has_x(self) -> bool:
+        return "X" in self.root
+
+    def matrix(self, layer: str | None = None) -> StoredMatrix:
+        """``X``, or the layer of that name.
+
+        Raises
+        ------
+        DataError
+            If there is none, or its shape is not that of the names.
+        """
+        key = "X" if layer is None else f"layers/{layer}"
+        if key not in self.root:
+            have = ", ".join([*(["X"] if self.has_x else []), *self.layers]) or "none at all"
+            raise DataError(f"{self.path}: there is no matrix {key}", f"It has: {have}.")
+        matrix = StoredMatrix.of(self.root[key], f"{self.path}: {key}")
+        if matrix.shape != self.shape:
+            raise DataError(
+                f"{self.path}: {key} has shape {matrix.shape}, but obs and var name {self.shape}"
+            )
+        return matrix
+
+    def note(self, key: str) -> str | None:
+        """The text stored in ``uns`` under that key, or None."""
+        if "uns" not in self.root or key not in self.root["uns"]:
+            return None
+        stored = self.root["uns"][key]
+        return _text(stored[()]) if _is_array(stored) and stored.shape == () else None
+
+
+def is_annotated(path: str | Path) -> bool:
+    """Whether a path looks like an AnnData file or store, by its first bytes or its suffix."""
+    path = Path(path)
+    if path.is_dir():
+        return path.suffix == ".zarr"
+    if path.suffix in {".h5ad", ".h5"}:
+        return True
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
+
+
+def _opened(path: Path) -> Any:
+    if not path.exists():
+        raise DataError(f"{path}: no such file")
+    if path.is_dir():
+        import zarr
+
+        try:
+            return zarr.open_group(path, mode="r")
+        except (FileNotFoundError, ValueError) as error:
+            raise DataError(f"{path}: no zarr store ({error})") from error
+    import h5py
+
+    try:
+        return h5py.File(path, "r", rdcc_nbytes=1 << 25)
+    except OSError as error:
+        raise DataError(
+            f"{path}: no HDF5 file, or cut short ({error})",
+            "Copy or download it again, and compare its size and checksum with the source.",
+        ) from error
+
+
+def _is_array(stored: Any) -> bool:
+    return hasattr(stored, "dtype")
+
+
+def _index_key(frame: Any) -> str:
+    if _is_array(frame):
+        return "index" if "index" in frame.dtype.names else frame.dtype.names[0]
+    return _text(frame.attrs.get("_index", "_index"))
+
+
+def _read(stored: Any) -> np.ndarray:
+    """An array; of anndata's nullable arrays the values, with None or NaN where masked."""
+    if _is_array(stored):
+        return stored[:]
+    values, mask = stored["values"][:], stored["mask"][:].astype(bool)
+    if not mask.any():
+        return values
+    if values.dtype.kind in "biuf":
+        values = values.astype(np.float64)
+        values[mask] = np.nan
+    else:
+        values = values.astype(object)
+        values[mask] = None
+    return values
+
+
+def _texts(values: Any) -> list[Any]:
+    return [None if value is None else _text(value) for value in np.asarray(values).tolist()]
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)

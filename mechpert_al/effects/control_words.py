@@ -1,0 +1,65 @@
+"""Words that say "no gene was perturbed here", and words that say "nobody knows".
+
+A label is a control only as a whole word from this list: NTRK1 does not begin with a control, and
+CTRL is a gene. The caller asks the symbol table first, so that an approved symbol stays a gene.
+"""
+
+from __future__ import annotations
+
+import re
+
+CONTROLS = frozenset(
+    {
+        "non-targeting", "nontargeting", "non-targeting-control", "nontargeting-control",
+        "non-targeting-guide", "nt", "ntc", "nt-control", "ctrl", "control", "controls",
+        "neg-ctrl", "negctrl", "neg-control", "negcontrol", "negative-control", "negative-ctrl",
+        "no-target", "notarget", "non-target", "nontarget", "safe-targeting", "safe-harbor",
+        "safe-harbour", "scramble", "scrambled", "intergenic", "unperturbed", "untransduced",
+        "wildtype", "wild-type", "wt", "mock", "dmso", "dmso-tf", "gal4-4(mod)", "62(mod)",
+        "63(mod)", "3x-neg-ctrl",
+    }
+)  # fmt: skip
+
+UNASSIGNED = frozenset(
+    {
+        "", "*", "-", "?", ".", "nan", "na", "n/a", "none", "null", "unassigned", "unknown",
+        "undetermined", "no-guide", "noguide", "no-call", "multiplet", "multiplets", "multiple",
+        "doublet", "doublets", "ambiguous", "not-assigned", "unmapped",
+    }
+)  # fmt: skip
+
+# A guide number after the word: NegCtrl0, non-targeting_00012, NTg1, NT-1 (but not NT5, a gene).
+_NUMBERED = re.compile(r"(?P<word>.*?[a-z)])(?:-?(?:g|sg|guide)-?\d+|-\d+)")
+_NUMBERED_LONG = re.compile(r"(?P<word>.{4,}?[a-z)])\d+")
+INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
+
+
+def stripped(label: str) -> str:
+    """The label without blanks around it (no-break ones too) and without invisible marks."""
+    for mark in INVISIBLE:
+        label = label.replace(mark, "")
+    return " ".join(label.split())
+
+
+def word_of(label: str) -> str:
+    """A label as it is compared with the lists: lower case, blanks and ``_`` as ``-``."""
+    return re.sub(r"[\s_-]+", "-", stripped(label).casefold())
+
+
+def control_word(label: str) -> str | None:
+    """The control word that the label is, a guide number after it left out, or None."""
+    word = word_of(label)
+    for candidate in (word, *_without_number(word)):
+        if candidate in CONTROLS:
+            return candidate
+    return None
+
+
+def is_unassigned(label: str | None) -> bool:
+    """Whether the label says that the cell's perturbation is not known."""
+    return label is None or word_of(label) in UNASSIGNED
+
+
+def _without_number(word: str) -> list[str]:
+    matches = (pattern.fullmatch(word) for pattern in (_NUMBERED, _NUMBERED_LONG))
+    return [match["word"] for match in matches if match]
