@@ -8,7 +8,7 @@ the readouts scores 0 (retrieval 0.5) and is never dropped.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
 
 import numpy as np
 
@@ -28,19 +28,58 @@ PRIMARY = "pearson_centred"
 CONSTANT = 1e-9
 
 
-class Judge(Protocol):
-    """Scores a fitted predictor on one split's test set."""
+class Judge:
+    """Scores predictors on one split's test set.
 
-    def score(self, predictor: ProfileRegressor) -> dict[str, np.ndarray]:
-        """For each metric one number a test target, NaN = cannot be scored."""
+    Where profiles are complete and the predictor follows rotations, it works in the reduced
+    space; otherwise over the whole profiles, each target's measured readouts.
 
-    def anchor_profiles(self, anchors: np.ndarray, predictor: ProfileRegressor) -> np.ndarray:
-        """Measured profiles of anchors in the space in which the predictor will be judged."""
+    Parameters
+    ----------
+    screen, split
+        The held-out truth, and which part of it is pool and which is test.
+    """
 
+    def __init__(self, screen: Screen, split: Split) -> None:
+        self.screen = screen
+        self.split = split
 
-def judge(screen: Screen, split: Split) -> Judge:
-    """The judge that fits the screen: reduced where profiles are complete."""
-    return _ReducedJudge(screen, split) if screen.is_complete else _MaskedJudge(screen, split)
+    @cached_property
+    def _reduced(self) -> _ReducedScores:
+        return _ReducedScores(self.screen, self.split)
+
+    @cached_property
+    def _whole(self) -> _MaskedScores:
+        return _MaskedScores(self.screen, self.split)
+
+    def score(self, predictor: ProfileRegressor, anchors: np.ndarray) -> dict[str, np.ndarray]:
+        """Fit the predictor to the anchors' profiles and score it on the test set.
+
+        Parameters
+        ----------
+        predictor
+            Will be fitted.
+        anchors
+            Candidate numbers, all of them in the split's pool.
+
+        Returns
+        -------
+        dict
+            For each metric but ``supported_fraction`` one number a test target; NaN = cannot be
+            scored.
+
+        Raises
+        ------
+        ValueError
+            If an anchor is not in the pool.
+        """
+        if not np.isin(anchors, self.split.pool).all():
+            raise ValueError("an anchor is not in the pool: it may not be measured in this split")
+        rows = self.screen.row_of[anchors]
+        reduced = self.screen.is_complete and predictor.is_rotation_equivariant
+        profiles = self.screen.coordinates if reduced else self.screen.profiles
+        predictor.fit(np.asarray(anchors)[:, None], profiles[rows])
+        return (self._reduced if reduced else self._whole).score(predictor)
 
 
 def centred_rows(profiles: np.ndarray) -> np.ndarray:
@@ -71,7 +110,7 @@ def retrieval(similarities: np.ndarray) -> np.ndarray:
 
 
 @dataclass(eq=False)
-class _ReducedJudge:
+class _ReducedScores:
     """Scores complete profiles in the rotated space."""
 
     screen: Screen
@@ -96,16 +135,9 @@ class _ReducedJudge:
             readouts = order[:, :k]
             self.top[k] = (readouts, centred_rows(np.take_along_axis(deviation, readouts, 1)))
 
-    def anchor_profiles(self, anchors: np.ndarray, predictor: ProfileRegressor) -> np.ndarray:
-        rows = self.screen.row_of[anchors]
-        reduced = predictor.is_rotation_equivariant
-        return self.screen.coordinates[rows] if reduced else self.screen.profiles[rows]
-
     def score(self, predictor: ProfileRegressor) -> dict[str, np.ndarray]:
         deviation = predictor.deviation(self.split.test)
         centre = predictor.centre_
-        if not predictor.is_rotation_equivariant:
-            deviation, centre = self._rotated(deviation), self._rotated(centre[None])[0]
         unit = unit_rows(deviation[:, 1:])
         similarities = unit @ self.unit_truth.T
         scores = {
@@ -119,16 +151,6 @@ class _ReducedJudge:
             scores[f"pearson_top{k}"] = np.einsum("tk,tk->t", predicted, truth)
         return scores
 
-    def _rotated(self, profiles: np.ndarray) -> np.ndarray:
-        """Whole profiles in coordinates; what lies outside the measured span is kept as one more.
-
-        That last coordinate counts in norms and matches no measured profile.
-        """
-        basis = self.screen._rotation[1]
-        means = profiles.mean(axis=1, keepdims=True)
-        inside = (profiles - means) @ basis.T
-        return np.hstack([means * np.sqrt(profiles.shape[1]), inside])
-
 
 def _error_ratio(truth: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """Squared error of the prediction over that of the anchors' mean, for each target."""
@@ -138,7 +160,7 @@ def _error_ratio(truth: np.ndarray, deviation: np.ndarray) -> np.ndarray:
 
 
 @dataclass(eq=False)
-class _MaskedJudge:
+class _MaskedScores:
     """Scores profiles with missing values over each target's own measured readouts."""
 
     screen: Screen
@@ -159,9 +181,6 @@ class _MaskedJudge:
         self.unit_truth = self._unit(self.truth)
         order = np.argsort(np.where(self.known, -np.abs(self.truth), 1), axis=1, kind="stable")
         self.order = order[:, :50]
-
-    def anchor_profiles(self, anchors: np.ndarray, predictor: ProfileRegressor) -> np.ndarray:
-        return self.screen.profiles[self.screen.row_of[anchors]]
 
     def _unit(self, profiles: np.ndarray) -> np.ndarray:
         """Rows centred over their measured readouts, at unit norm, 0 elsewhere."""

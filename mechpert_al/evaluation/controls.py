@@ -1,0 +1,135 @@
+"""Controls that must fail: the same machinery with its meaning taken out.
+
+If a method does as well with permuted gene names as with the real ones, what it shows is not
+knowledge. A control that does not fail is reported as such.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from mechpert_al.consensus.knowledge import Knowledge
+from mechpert_al.consensus.network import ConsensusNetwork
+from mechpert_al.design.strategy import Strategy, build_strategy, random_generator
+from mechpert_al.evaluation.protocol import Protocol
+from mechpert_al.evaluation.screen import Split
+from mechpert_al.prediction.base import ProfileRegressor
+from mechpert_al.prediction.catalogue import build_predictor
+from mechpert_al.prediction.kriging import KrigingRegressor
+from mechpert_al.prediction.neighbours import NeighbourRegressor
+
+PREFIX = "control:"
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """One entry of the grid with something permuted.
+
+    ``strategy_name`` and ``predictor_name`` are how it is listed: the one that is spoiled carries
+    the prefix ``control:``.
+    """
+
+    strategy_name: str
+    predictor_name: str
+    strategy: Strategy
+    predictor: ProfileRegressor
+    knowledge: Knowledge
+
+
+class PermutedWiener(KrigingRegressor):
+    """Kriging whose measured correlations belong to the wrong anchors."""
+
+    def __init__(self, kernel: np.ndarray, seed: int = 0) -> None:
+        super().__init__(kernel)
+        self.seed = seed
+
+    def _anchor_correlation(self, known: np.ndarray) -> np.ndarray | None:
+        correlation = super()._anchor_correlation(known)
+        if correlation is None:
+            return None
+        order = random_generator(self.seed, "permuted Wiener").permutation(len(correlation))
+        return correlation[np.ix_(order, order)]
+
+
+class PermutedFeedback(KrigingRegressor):
+    """Kriging that is told the right profiles under the wrong names."""
+
+    def __init__(self, kernel: np.ndarray, seed: int = 0) -> None:
+        super().__init__(kernel)
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any) -> PermutedFeedback:
+        order = random_generator(self.seed, "permuted feedback").permutation(len(y))
+        super().fit(X, np.asarray(y)[order])
+        return self
+
+
+def permuted_panel(knowledge: Knowledge, seed: int) -> Knowledge:
+    """The consensus with its gene names permuted."""
+    order = random_generator(seed, "permuted panel").permutation(knowledge.n_genes)
+    return knowledge.with_consensus(knowledge.consensus.relabelled(order))
+
+
+def rewired(knowledge: Knowledge, seed: int) -> Knowledge:
+    """The consensus with its links swapped at random, every gene keeping its number of links."""
+    import networkx as nx
+
+    links = sparse.triu(knowledge.consensus.symmetric.maximum(0), k=1).tocoo()
+    graph = nx.Graph()
+    graph.add_nodes_from(range(knowledge.n_genes))
+    graph.add_edges_from(zip(links.row.tolist(), links.col.tolist(), strict=True))
+    generator = random_generator(seed, "rewired")
+    n_swaps = 5 * graph.number_of_edges()
+    if graph.number_of_edges() > 1:
+        nx.double_edge_swap(
+            graph, n_swaps, max_tries=100 * n_swaps, seed=int(generator.integers(2**31))
+        )
+    rows, columns = np.array(sorted(graph.edges)).T
+    weights = generator.permutation(links.data)
+    half = sparse.csr_array((weights, (rows, columns)), shape=links.shape)
+    layer = sparse.csr_array(half + half.T)
+    everyone = np.ones(knowledge.n_genes, dtype=bool)
+    network = ConsensusNetwork(knowledge.genes, {"rewired": layer}, {"rewired": everyone})
+    return knowledge.with_consensus(network)
+
+
+def controls_of(protocol: Protocol, knowledge: Knowledge, split: Split) -> list[Control]:
+    """The controls of one split, each with its own permutation."""
+    seed = protocol.seed * 1_000_003 + split.number
+    strategy, predictor = protocol.default_strategy, protocol.default_predictor
+    design = build_strategy(strategy)
+    found: list[Control] = []
+    for name, spoil in (("permuted_panel", permuted_panel), ("rewired", rewired)):
+        spoiled = spoil(knowledge, seed)
+        found.append(
+            Control(
+                PREFIX + name,
+                predictor,
+                design,
+                build_predictor(predictor, knowledge),
+                spoiled,
+            )
+        )
+        found.append(
+            Control(
+                strategy,
+                PREFIX + name,
+                design,
+                build_predictor(predictor, spoiled),
+                knowledge,
+            )
+        )
+    consensus = knowledge.consensus
+    others: dict[str, ProfileRegressor] = {
+        PREFIX + "permuted_measured": PermutedWiener(knowledge.kernel, seed),
+        PREFIX + "without_measured": KrigingRegressor(knowledge.kernel, wiener=None),
+        PREFIX + "permuted_feedback": PermutedFeedback(knowledge.kernel, seed),
+        PREFIX + "directed": NeighbourRegressor(replace(consensus, orientation="directed").neighbourhoods),
+        PREFIX + "reversed": NeighbourRegressor(replace(consensus, orientation="reversed").neighbourhoods),
+    }
+    found += [Control(strategy, name, design, one, knowledge) for name, one in others.items()]
+    return found

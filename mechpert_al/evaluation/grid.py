@@ -1,0 +1,264 @@
+"""The comparison grid: every strategy × predictor × budget on every split.
+
+One task is one split of one screen; tasks are independent and their results do not depend on how
+many run at once. A cell that fails stops the grid with its place in the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from mechpert_al.consensus.knowledge import Knowledge
+from mechpert_al.design.strategies import Random
+from mechpert_al.design.strategy import DesignState, Strategy, build_strategy
+from mechpert_al.evaluation.controls import Control, controls_of
+from mechpert_al.evaluation.metrics import METRICS, PRIMARY, Judge
+from mechpert_al.evaluation.oracles import ORACLE_BUDGET, Oracle, OracleKernel
+from mechpert_al.evaluation.protocol import Protocol
+from mechpert_al.evaluation.screen import Screen, Split, splits
+from mechpert_al.loop.rounds import run_rounds
+from mechpert_al.prediction.base import ProfileRegressor
+from mechpert_al.prediction.catalogue import build_predictor
+
+
+class Cell(NamedTuple):
+    """One entry of the grid."""
+
+    dataset: str
+    strategy: str
+    predictor: str
+    budget: int
+    rounds: int = 1
+
+
+@dataclass(eq=False)
+class SplitScores:
+    """Scores of one split.
+
+    Parameters
+    ----------
+    dataset, split
+        Which screen, which split of it.
+    scores
+        For each cell and metric one number a test target.
+    random_means
+        For each random cell and metric the mean of every draw, shape (n_draws,).
+    notices
+        What predictors left out.
+    """
+
+    dataset: str
+    split: Split
+    scores: dict[Cell, dict[str, np.ndarray]] = field(default_factory=dict)
+    random_means: dict[Cell, dict[str, np.ndarray]] = field(default_factory=dict)
+    notices: set[str] = field(default_factory=set)
+
+
+def run_grid(
+    screens: Iterable[Screen],
+    knowledge: Knowledge,
+    protocol: Protocol,
+    n_jobs: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[SplitScores]:
+    """All cells of a comparison.
+
+    Parameters
+    ----------
+    screens
+        The judges.
+    knowledge
+        What strategies and predictors know.
+    protocol
+        What is compared.
+    n_jobs
+        Processes.
+    progress
+        Called with a text, the number of finished tasks and of all tasks.
+    """
+    from joblib import Parallel, delayed
+
+    tasks = [
+        (screen, split, part)
+        for screen in screens
+        for split in splits(
+            screen, protocol.n_splits, protocol.test_fraction, protocol.seed, protocol.test_genes
+        )
+        for part in (_random_part, _design_part)
+    ]
+    warm(knowledge, tasks[0][0], protocol)
+    done: list[SplitScores] = []
+    run = Parallel(n_jobs=n_jobs, return_as="generator")
+    calls = (delayed(part)(screen, split, knowledge, protocol) for screen, split, part in tasks)
+    for number, result in enumerate(run(calls), start=1):
+        done.append(result)
+        if progress is not None:
+            progress(f"{result.dataset}, split {result.split.number + 1}", number, len(tasks))
+    return done
+
+
+def warm(knowledge: Knowledge, screen: Screen, protocol: Protocol) -> None:
+    """Compute what every task shares once, before tasks are handed out."""
+    if screen.is_complete:
+        _ = screen.coordinates
+    state = DesignState(knowledge, screen.numbers, seed=protocol.seed)
+    for name in protocol.designs:
+        strategy = build_strategy(name)
+        if strategy.group != "diversity":
+            strategy.objective(state)
+    for name in protocol.predictors:
+        build_predictor(name, knowledge)
+
+
+# ---------------------------------------------------------------------- one split
+def _random_part(
+    screen: Screen, split: Split, knowledge: Knowledge, protocol: Protocol
+) -> SplitScores:
+    """The random draws of one split: per target the mean over draws, and each draw's mean."""
+    result = SplitScores(screen.name, split)
+    desk = _Desk(screen, split, knowledge, protocol)
+    for budget in desk.budgets:
+        for name, predictor in desk.predictors.items():
+            cell = Cell(screen.name, "random", name, budget)
+            draws: dict[str, list[np.ndarray]] = {metric: [] for metric in METRICS}
+            for draw in range(protocol.random_draws):
+                with _place(cell, split):
+                    anchors = desk.order(Random(draw), budget)
+                    for metric, values in desk.score(predictor, anchors).items():
+                        draws[metric].append(values)
+            result.scores[cell] = {m: np.mean(values, axis=0) for m, values in draws.items()}
+            result.random_means[cell] = {
+                m: np.array([_mean(one) for one in values]) for m, values in draws.items()
+            }
+            result.notices.update(predictor.notices_)
+    return result
+
+
+def _design_part(
+    screen: Screen, split: Split, knowledge: Knowledge, protocol: Protocol
+) -> SplitScores:
+    """Everything but the random draws of one split."""
+    result = SplitScores(screen.name, split)
+    desk = _Desk(screen, split, knowledge, protocol)
+    strategies: list[Strategy] = [build_strategy(name) for name in protocol.designs]
+    strategies += [Oracle(screen, split), OracleKernel(screen, split)]
+    controls = controls_of(protocol, knowledge, split) if protocol.controls else []
+    for strategy in strategies:
+        for budget in desk.budgets:
+            if strategy.name == "oracle" and budget > ORACLE_BUDGET:
+                continue
+            for name, predictor in desk.predictors.items():
+                cell = Cell(screen.name, strategy.name, name, budget)
+                with _place(cell, split):
+                    anchors = desk.order(strategy, budget)
+                    result.scores[cell] = desk.score(predictor, anchors)
+                result.notices.update(predictor.notices_)
+    for control in controls:
+        _score_control(desk, control, result)
+    if protocol.rounds > 1:
+        for strategy in strategies[: len(protocol.designs)]:
+            _score_rounds(desk, strategy, result)
+    return result
+
+
+def _score_control(desk: _Desk, control: Control, result: SplitScores) -> None:
+    for budget in desk.budgets:
+        cell = Cell(desk.screen.name, control.strategy_name, control.predictor_name, budget)
+        with _place(cell, desk.split):
+            state = desk.state(control.knowledge)
+            anchors = np.array(control.strategy.select(state, budget).picks, dtype=int)
+            result.scores[cell] = desk.score(control.predictor, anchors)
+
+
+def _score_rounds(desk: _Desk, strategy: Strategy, result: SplitScores) -> None:
+    protocol = desk.protocol
+    for budget in desk.budgets:
+        if budget < protocol.rounds:
+            continue
+        anchors = desk.in_rounds(strategy, budget)
+        for name, predictor in desk.predictors.items():
+            cell = Cell(desk.screen.name, strategy.name, name, budget, protocol.rounds)
+            with _place(cell, desk.split):
+                result.scores[cell] = desk.score(predictor, anchors)
+
+
+class _Desk:
+    """What scoring the cells of one split needs, each computed once."""
+
+    def __init__(
+        self, screen: Screen, split: Split, knowledge: Knowledge, protocol: Protocol
+    ) -> None:
+        self.screen = screen
+        self.split = split
+        self.knowledge = knowledge
+        self.protocol = protocol
+        self.judge = Judge(screen, split)
+        self.budgets = [budget for budget in protocol.budgets if budget <= len(split.pool)]
+        self.predictors = {
+            name: build_predictor(name, knowledge) for name in protocol.predictors
+        }
+        self.links = (abs(knowledge.consensus.symmetric) > 0).toarray()[split.test]
+        self._orders: dict[object, np.ndarray] = {}
+
+    def state(self, knowledge: Knowledge) -> DesignState:
+        """The state before anything is measured. The seed names the split, the data set does not
+        enter: strategies draw the same on every line."""
+        seed = self.protocol.seed * 1_000_003 + self.split.number
+        return DesignState(knowledge, self.split.pool, seed=seed)
+
+    def order(self, strategy: Strategy, budget: int) -> np.ndarray:
+        """The first anchors of a strategy in one shot."""
+        largest = max(self.budgets) if strategy.is_nested else budget
+        key = (strategy.name, getattr(strategy, "draw", None), largest)
+        if key not in self._orders:
+            picks = strategy.select(self.state(self.knowledge), largest).picks
+            self._orders[key] = np.array(picks, dtype=int)
+        return self._orders[key][:budget]
+
+    def in_rounds(self, strategy: Strategy, budget: int) -> np.ndarray:
+        """The anchors of a strategy that is told the measurements between rounds."""
+        sizes = np.diff(np.linspace(0, budget, self.protocol.rounds + 1).round().astype(int))
+        screen = self.screen
+        rounds = run_rounds(
+            self.state(self.knowledge),
+            strategy,
+            build_predictor(self.protocol.default_predictor, self.knowledge),
+            lambda picks: screen.profiles[screen.row_of[picks]],
+            sizes.tolist(),
+        )
+        return np.concatenate([one.picks for one in rounds])
+
+    def score(self, predictor: ProfileRegressor, anchors: np.ndarray) -> dict[str, np.ndarray]:
+        scores = self.judge.score(predictor, anchors)
+        scores["supported_fraction"] = self.links[:, anchors].any(axis=1).astype(np.float64)
+        return scores
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else np.nan
+
+
+@contextmanager
+def _place(cell: Cell, split: Split) -> Iterator[None]:
+    """Says where in the grid an error happened; it is never swallowed."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(
+            f"in the comparison grid: {cell.dataset}, strategy {cell.strategy}, "
+            f"predictor {cell.predictor}, N = {cell.budget}, split {split.number}"
+        )
+        raise
+
+
+def primary_means(results: Iterable[SplitScores], cell: Cell) -> np.ndarray:
+    """Mean primary score of a cell in each split."""
+    return np.array(
+        [_mean(one.scores[cell][PRIMARY]) for one in results if cell in one.scores]
+    )
