@@ -1,0 +1,9 @@
+"""Prior networks: reading them, and how central each gene is."""
+
+from __future__ import annotations
+
+from mechpert_al.networks.centrality import MEASURES, centrality
+from mechpert_al.networks.prior import PriorNetwork
+from mechpert_al.networks.reading import read_network
+
+__all__ = ["MEASURES", "PriorNetwork", "centrality", "read_network"]

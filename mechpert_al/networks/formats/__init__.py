@@ -1,0 +1,51 @@
+"""The network formats: each recognises its own header and says what gave it away."""
+
+from __future__ import annotations
+
+from mechpert_al.errors import DataError, UsageError
+from mechpert_al.networks.formats.base import Format, Options
+from mechpert_al.networks.formats.plain import PLAIN
+from mechpert_al.networks.source import Source
+
+FORMATS: dict[str, Format] = {one.name: one for one in (PLAIN,)}
+
+__all__ = ["FORMATS", "Format", "Options", "recognise"]
+
+
+def recognise(source: Source, name: str | None = None) -> tuple[Format, str]:
+    """The format of a file, and what gave it away.
+
+    Parameters
+    ----------
+    source
+        The file.
+    name
+        The format's name, if the user says it.
+
+    Raises
+    ------
+    UsageError
+        If there is no format of that name.
+    DataError
+        If no format or more than one fits.
+    """
+    if name is not None:
+        if name not in FORMATS:
+            raise UsageError(f"no network format {name!r}", f"Choose one of: {', '.join(FORMATS)}.")
+        return FORMATS[name], "as told"
+    fitting = [(one, why) for one in FORMATS.values() if (why := one.recognise(source))]
+    if len(fitting) == 1:
+        return fitting[0]
+    shown = source.first[:100]
+    if not fitting:
+        raise DataError(
+            f"{source.path}, line {source.n_comments + 1}: not recognised as a network: {shown!r}",
+            "Name the two columns of genes source and target, or say the format "
+            f"({', '.join(FORMATS)}).",
+        )
+    raise DataError(
+        f"{source.path}, line {source.n_comments + 1}: could be "
+        + " or ".join(f"{one.title} ({why})" for one, why in fitting)
+        + f": {shown!r}",
+        f"Say which: format {' or '.join(one.name for one, _ in fitting)}.",
+    )

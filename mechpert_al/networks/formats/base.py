@@ -1,0 +1,53 @@
+"""What a network format is: how it is recognised and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mechpert_al.networks.links import Links
+from mechpert_al.networks.source import Source
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user says about a file.
+
+    Parameters
+    ----------
+    info
+        The table that names the file's identifiers (STRING's protein.info or protein.aliases).
+    scale
+        What a full score is, where the file does not tell.
+    """
+
+    info: Path | None = None
+    scale: float | None = None
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of network files.
+
+    Parameters
+    ----------
+    name
+        What a user types.
+    title
+        What a user reads.
+    recognise
+        Gives the reason why a file is of this format; empty if it is not.
+    read
+        Gives the links.
+    """
+
+    name: str
+    title: str
+    recognise: Callable[[Source], str]
+    read: Callable[[Source, Options], Links]
+
+
+def has_columns(source: Source, *wanted: str) -> bool:
+    """Whether the first line names all of these columns."""
+    return set(wanted) <= set(source.columns)

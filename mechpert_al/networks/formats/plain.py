@@ -1,0 +1,125 @@
+"""Plain edge lists: two columns of genes, optionally a weight and a resource."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from mechpert_al.errors import DataError
+from mechpert_al.networks.formats.base import Format, Options
+from mechpert_al.networks.links import Links, from_columns, numbers, scaled
+from mechpert_al.networks.source import Source, cells
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAIRS = (
+    ("source", "target"),
+    ("regulator", "target"),
+    ("tf", "target"),
+    ("tf", "gene"),
+    ("from", "to"),
+    ("bait", "prey"),
+)
+WEIGHTS = ("weight", "score", "combined_score", "confidence", "edge_weight", "interaction_score")
+RESOURCES = ("resource", "resources", "database", "databases", "source_database")
+#: Words of which headers are made, and never gene names.
+WORDS = re.compile(
+    r"(gene|protein|node|interactor|source|target|from|to|symbol|name|id|partner|bait|prey|"
+    r"regulator|official|a|b|1|2|[ _.#-])+",
+    re.IGNORECASE,
+)
+
+
+def _key(column: str) -> str:
+    return re.sub(r"[ .#-]+", "_", column.strip().lower()).strip("_")
+
+
+def _pair(columns: tuple[str, ...]) -> tuple[str, str] | None:
+    """The two columns of genes, if exactly one pair of columns can be meant."""
+    keys = {_key(column): column for column in columns}
+    for first, second in PAIRS:
+        if first in keys and second in keys:
+            return keys[first], keys[second]
+    found = []
+    for one, two in (("1", "2"), ("a", "b")):
+        for key, column in keys.items():
+            stem = re.fullmatch(rf"(.*?[a-z]_?){one}|{one}", key)
+            twin = key[: -len(one)] + two
+            if stem and twin in keys and not key.startswith(("score", "weight", "organism")):
+                found.append((column, keys[twin]))
+    return found[0] if len(found) == 1 else None
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[-+]?\d*[.,]?\d+([eE][-+]?\d+)?", text) is not None
+
+
+def _looks_like_header(columns: tuple[str, ...]) -> bool:
+    """Whether the first two cells are made of header words ("B" alone may be a gene)."""
+    return all(len(cell) > 1 and WORDS.fullmatch(cell) for cell in columns[:2])
+
+
+def _recognise(source: Source) -> str:
+    if source.suffix == ".sif" or source.first.lstrip().startswith("<"):
+        return ""
+    columns = source.columns
+    if pair := _pair(columns):
+        return f"columns {pair[0]} and {pair[1]}"
+    body = [line for line in source.lines[source.n_comments :] if line.strip()]
+    width = {len(cells(line, source.delimiter)) for line in body}
+    if _looks_like_header(columns) or source.first.startswith("#"):
+        return ""
+    if width == {2}:
+        return "two columns, no header"
+    if width == {3} and all(_is_number(cells(line, source.delimiter)[2]) for line in body):
+        return "two columns and a number, no header"
+    return ""
+
+
+def _read(source: Source, options: Options) -> Links:
+    pair = _pair(source.columns)
+    if pair is None:
+        names = ("source", "target", "weight")[: len(source.columns)]
+        frame = source.table(has_header=False, names=names)
+        pair = ("source", "target")
+    else:
+        frame = source.table()
+    _check_names(frame, pair, source)
+    keys = {_key(str(column)): str(column) for column in frame.columns}
+    weight, notes = None, []
+    scores = [keys[key] for key in WEIGHTS if key in keys]
+    if len(scores) > 1:
+        raise DataError(
+            f"{source.path}: more than one column of weights: {', '.join(scores)}",
+            "Keep the one that is meant.",
+        )
+    if scores:
+        values = numbers(frame[scores[0]], source.path)
+        weight, note = scaled(values, options.scale, f"{source.path}, {scores[0]}")
+        notes.append(note)
+    resource = next((keys[key] for key in RESOURCES if key in keys), None)
+    unused = [c for c in keys.values() if c not in (*pair, *scores, resource)]
+    if unused:
+        notes.append(f"columns not used: {', '.join(unused)}")
+    return from_columns(
+        frame[pair[0]],
+        frame[pair[1]],
+        weight,
+        frame[resource] if resource else None,
+        notes=tuple(notes),
+    )
+
+
+def _check_names(frame: pd.DataFrame, pair: tuple[str, str], source: Source) -> None:
+    for column in pair:
+        empty = frame.index[frame[column] == ""]
+        if len(empty):
+            more = f" (and {len(empty) - 1} more lines)" if len(empty) > 1 else ""
+            raise DataError(
+                f"{source.path}, line {empty[0]}: {column} is empty{more}, expected a gene",
+                "Complete the line or remove it.",
+            )
+
+
+PLAIN = Format("edges", "an edge list", _recognise, _read)

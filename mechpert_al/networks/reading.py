@@ -1,0 +1,146 @@
+"""Reading a network file: format, scores, species, symbols; then one simple graph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechpert_al.errors import DataError, UsageError
+from mechpert_al.networks.formats import Options, recognise
+from mechpert_al.networks.links import Links
+from mechpert_al.networks.prior import PriorNetwork, Reading, simple_graph
+from mechpert_al.networks.source import Source
+
+if TYPE_CHECKING:
+    from mechpert_al.symbols import SymbolTable
+
+
+def read_network(
+    path: str | PathLike[str],
+    info: str | PathLike[str] | None = None,
+    min_score: float | None = None,
+    symbols: SymbolTable | None = None,
+    *,
+    format: str | None = None,
+    scale: float | None = None,
+) -> PriorNetwork:
+    """Read a prior network; the format is recognised by the file's first line.
+
+    Parameters
+    ----------
+    path
+        STRING, BioGRID, OmniPath, SIGNOR, CollecTRI, hu.MAP, Reactome FI, SIF, GraphML or an edge
+        list (csv, tsv or blanks; also .gz or .zip).
+    info
+        The table that names the identifiers of a STRING file: protein.info or protein.aliases.
+    min_score
+        Links with a lower score are left out; 0 to 1, or up to 1000 on STRING's scale (700 is
+        the same as 0.7).
+    symbols
+        Table of gene symbols, by which two names of one gene become one; by default the
+        installed one.
+    format
+        Name of the format, if it is not to be recognised.
+    scale
+        What a full score is, if the file does not tell.
+
+    Returns
+    -------
+    PriorNetwork
+        Genes in alphabetical order; ``reading`` and ``dropped`` say what became of every line.
+
+    Raises
+    ------
+    DataError
+        If the file is not understood, is of another species, or leaves no link.
+    UsageError
+        If an option is out of range.
+    """
+    source = Source.of(Path(path))
+    chosen, because = recognise(source, format)
+    links = chosen.read(source, Options(Path(info) if info is not None else None, scale))
+    reading = Reading(
+        str(path),
+        chosen.title,
+        because,
+        links.n_links,
+        len(links.names),
+        links.unmapped,
+        notes=links.notes,
+    )
+    kept, dropped = _strong_enough(links, min_score, path)
+    network = _assembled(kept, reading)
+    network = replace(network, dropped={**links.dropped, **dropped, **network.dropped})
+    if not network.n_edges:
+        raise DataError(f"{path}: no link is left; left out: {network.dropped or 'nothing'}")
+    return network
+
+
+def threshold(min_score: float | None) -> float:
+    """A threshold between 0 and 1, whichever scale it was given on.
+
+    Raises
+    ------
+    UsageError
+        If it is negative or above 1000.
+    """
+    if min_score is None:
+        return 0.0
+    if not 0 <= min_score <= 1000:
+        raise UsageError(
+            f"the minimum score is {min_score:g}", "Give 0 to 1, or up to 1000 (700 means 0.7)."
+        )
+    return min_score / 1000 if min_score > 1 else min_score
+
+
+def _strong_enough(
+    links: Links, min_score: float | None, path: object
+) -> tuple[Links, dict[str, int]]:
+    """The links that reach the minimum; a link of weight 0 is none."""
+    least = threshold(min_score)
+    if links.weight is None:
+        if min_score is not None:
+            raise DataError(
+                f"{path}: the links have no score, so none can be compared with {min_score:g}",
+                "Leave the minimum score out.",
+            )
+        return links, {}
+    zero = links.weight <= 0
+    weak = ~zero & (links.weight < least)
+    kept = ~zero & ~weak
+    dropped = {"zero_weight_lines": int(zero.sum()), "low_score_lines": int(weak.sum())}
+    return (
+        replace(
+            links,
+            first=links.first[kept],
+            second=links.second[kept],
+            line=links.line[kept],
+            weight=links.weight[kept],
+        ),
+        {reason: count for reason, count in dropped.items() if count},
+    )
+
+
+def _assembled(links: Links, reading: Reading) -> PriorNetwork:
+    """One simple graph of the genes that have a link."""
+    names = np.array(links.names, dtype=object)
+    gene_of = np.arange(len(names))
+    first, second = gene_of[links.first], gene_of[links.second]
+    linked = np.unique(np.concatenate([first[first != second], second[first != second]]))
+    genes = sorted(names[linked].tolist())
+    place = {name: row for row, name in enumerate(genes)}
+    row = np.array([place.get(name, -1) for name in names], dtype=np.int64)
+    lone = (row[first] < 0) | (row[second] < 0)  # nothing but self-loops
+    weight = np.ones(links.n_links) if links.weight is None else links.weight
+    adjacency, dropped = simple_graph(
+        row[first][~lone], row[second][~lone], weight[~lone], len(genes)
+    )
+    dropped["self_loop_lines"] += int(lone.sum())
+    n_lone = len(np.unique(np.concatenate([first, second]))) - len(genes)
+    if n_lone:
+        dropped["genes_without_link"] = n_lone
+    return PriorNetwork(tuple(genes), adjacency, links.sources, dropped, reading)

@@ -1,0 +1,213 @@
+"""A network file as it lies there: opened (also .gz and .zip), looked at, and read as a table."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from mechpert_al.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Lines that are read to recognise a format.
+N_LOOKED_AT = 40
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text file and its beginning.
+
+    Parameters
+    ----------
+    path
+        The file.
+    member
+        Which file within a .zip is meant; empty otherwise.
+    lines
+        Its first lines, without line ends.
+    """
+
+    path: Path
+    member: str
+    lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, path: Path) -> Source:
+        """Look at a file.
+
+        Raises
+        ------
+        DataError
+            If it is missing, empty, damaged, not text, or a .zip in which several files could be
+            meant.
+        """
+        if not path.is_file():
+            raise DataError(f"{path}: there is no such file")
+        member = _member(path) if zipfile.is_zipfile(path) else ""
+        with _opened(path, member) as file:
+            lines = []
+            for _ in range(N_LOOKED_AT):
+                line = file.readline(1_000_000)
+                if not line:
+                    break
+                lines.append(line.rstrip("\r\n"))
+        if not any(line.strip() for line in lines):
+            raise DataError(f"{path}: the file is empty", "A network file has one link a line.")
+        return cls(path, member, tuple(lines))
+
+    @property
+    def suffix(self) -> str:
+        """What the name ends with, lower case, compression left out."""
+        name = self.member or self.path.name
+        return Path(re.sub(r"\.gz$", "", name.lower())).suffix
+
+    @property
+    def n_comments(self) -> int:
+        """How many lines of comment stand before the first line that counts."""
+        for number, line in enumerate(self.lines):
+            if line.strip() and not line.startswith(("# ", "##", "%", "//")):
+                return number
+        return 0
+
+    @property
+    def first(self) -> str:
+        """The first line that counts."""
+        return self.lines[self.n_comments]
+
+    @property
+    def delimiter(self) -> str:
+        """Tab, semicolon or comma if the first line has it, else blanks."""
+        for delimiter in "\t;,":
+            if delimiter in self.first:
+                return delimiter
+        return " "
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Cells of the first line, as a header: no leading ``#``, no quotes, no blanks around."""
+        return tuple(cells(self.first.removeprefix("#"), self.delimiter))
+
+    @contextmanager
+    def opened(self) -> Iterator[TextIO]:
+        """The whole text; what is wrong with the file's bytes comes as a `DataError`."""
+        with _opened(self.path, self.member) as file:
+            yield file
+
+    def table(
+        self,
+        *,
+        has_header: bool = True,
+        names: Sequence[str] | None = None,
+        delimiter: str | None = None,
+        is_quoted: bool = True,
+    ) -> pd.DataFrame:
+        """The rows as text, blanks around cells removed; the index is the line in the file.
+
+        Parameters
+        ----------
+        has_header
+            Whether the first line that counts names the columns.
+        names
+            Columns, if they are not to be named by the header.
+        delimiter
+            Between cells; by default the one seen in the first line.
+        is_quoted
+            Whether ``"`` encloses cells.
+
+        Raises
+        ------
+        DataError
+            If a row has more cells than there are columns.
+        """
+        import pandas as pd
+
+        separator = delimiter or self.delimiter
+        columns = list(names or self.columns)
+        with self.opened() as file:
+            try:
+                frame = pd.read_csv(
+                    file,
+                    sep=r"\s+" if separator == " " else separator,
+                    header=None,
+                    names=columns,
+                    index_col=False,
+                    skiprows=self.n_comments + has_header,
+                    dtype=str,
+                    keep_default_na=False,
+                    na_filter=False,
+                    skip_blank_lines=False,
+                    quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE,
+                    on_bad_lines="error",
+                )
+            except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+                raise DataError(
+                    f"{self.path}: not a table of {len(columns)} columns: {error}",
+                    "Every line needs as many cells as the header.",
+                ) from error
+        frame = frame.fillna("")
+        frame.index = frame.index + self.n_comments + has_header + 1
+        for column in frame.columns:
+            frame[column] = frame[column].str.strip()
+        return frame[(frame != "").any(axis=1)]
+
+
+def cells(line: str, delimiter: str) -> list[str]:
+    """The cells of one line."""
+    if delimiter == " ":
+        return line.split()
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+
+
+def _member(path: Path) -> str:
+    with zipfile.ZipFile(path) as archive:
+        names = [
+            one.filename
+            for one in archive.infolist()
+            if not one.is_dir() and not Path(one.filename).name.startswith((".", "README"))
+        ]
+    human = [name for name in names if "homo_sapiens" in name.lower()]
+    meant = human if len(names) > 1 and human else names
+    if len(meant) != 1:
+        raise DataError(
+            f"{path}: the archive holds {len(meant)} files that could be meant: "
+            + ", ".join(sorted(meant)[:10]),
+            "Unpack the one with the network and give that.",
+        )
+    return meant[0]
+
+
+@contextmanager
+def _opened(path: Path, member: str) -> Iterator[TextIO]:
+    try:
+        with path.open("rb") as raw:
+            if member:
+                archive = zipfile.ZipFile(raw)
+                stream = archive.open(member)
+            elif raw.read(2) == b"\x1f\x8b":
+                raw.seek(0)
+                stream = gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
+            else:
+                raw.seek(0)
+                stream = raw  # type: ignore[assignment]
+            with io.TextIOWrapper(stream, encoding="utf-8-sig", newline=None) as text:
+                yield text
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not UTF-8 text (byte {error.start})",
+            "Save it as text in UTF-8: CSV, TSV, SIF or GraphML.",
+        ) from error
+    except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{path}: the compressed file is damaged or incomplete: {error}",
+            "Download it again.",
+        ) from error
