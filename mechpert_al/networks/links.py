@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -60,6 +61,12 @@ class Links:
         np.minimum.at(lines, self.second, self.line)
         return lines
 
+    def n_pairs(self) -> int:
+        """Number of distinct pairs of different names, in either direction."""
+        low = np.minimum(self.first, self.second)
+        high = np.maximum(self.first, self.second)
+        return len(np.unique((low * len(self.names) + high)[low != high]))
+
 
 def from_columns(
     first: pd.Series,
@@ -73,43 +80,18 @@ def from_columns(
     import pandas as pd
 
     codes, names = pd.factorize(pd.concat([first, second]).to_numpy(dtype=object))
-    counts = {} if resource is None else resource[resource != ""].value_counts(sort=False)
+    counts = Counter(resource) if resource is not None else Counter[str]()
     return Links(
         tuple(map(str, names)),
         codes[: len(first)].astype(np.int64),
         codes[len(first) :].astype(np.int64),
         first.index.to_numpy(dtype=np.int64),
         weight,
-        {str(name): int(count) for name, count in sorted(counts.items())},
+        {name: counts[name] for name in sorted(counts) if name},
         dict(dropped or {}),
         (),
         notes,
     )
-
-
-def numbers(column: pd.Series, path: object) -> np.ndarray:
-    """A column of numbers; a decimal comma is read if the whole column has it.
-
-    Raises
-    ------
-    DataError
-        Naming the file, the line, the column and the text of the first cell that is no number.
-    """
-    import pandas as pd
-
-    comma = column.str.contains(",", regex=False)
-    text = column
-    if comma.any() and not column.str.contains(".", regex=False).any():
-        text = column.str.replace(",", ".", regex=False)
-    values = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64)
-    wrong = np.flatnonzero(~np.isfinite(values))
-    if wrong.size:
-        raise DataError(
-            f"{path}, line {column.index[wrong[0]]}: {column.name} is {column.iloc[wrong[0]]!r}, "
-            "expected a number",
-            "Every link needs its number; remove the column if the network has no weights.",
-        )
-    return values
 
 
 def scaled(values: np.ndarray, scale: float | None, where: str) -> tuple[np.ndarray, str]:

@@ -53,8 +53,9 @@ class Reading:
         The format, such as ``STRING links``.
     because
         What gave it away.
-    n_lines, n_names
-        Links (lines, or pairs within complexes) and distinct names in the file.
+    n_lines, n_names, n_pairs
+        Links (lines, or pairs within complexes) that were read, distinct names and distinct pairs
+        of names among them, before any is merged or left out for its score.
     unmapped
         Identifiers without a name in the companion table.
     not_matched
@@ -70,6 +71,7 @@ class Reading:
     because: str = ""
     n_lines: int = 0
     n_names: int = 0
+    n_pairs: int = 0
     unmapped: tuple[LeftOut, ...] = ()
     not_matched: tuple[LeftOut, ...] = ()
     renamed: tuple[Renamed, ...] = ()
@@ -234,6 +236,7 @@ class PriorNetwork:
                 "because": self.reading.because,
                 "n_lines": self.reading.n_lines,
                 "n_names": self.reading.n_names,
+                "n_pairs": self.reading.n_pairs,
                 "unmapped": [one.name for one in self.reading.unmapped],
                 "not_matched": [one.name for one in self.reading.not_matched],
                 "renamed": {one.name: one.gene for one in self.reading.renamed},
@@ -288,7 +291,7 @@ class PriorNetwork:
         return replace(self, genes=genes, adjacency=adjacency)
 
     def aligned(
-        self, genes: Sequence[str], table: SymbolTable | None = None
+        self, genes: Sequence[str], table: SymbolTable | None = None, source: str = ""
     ) -> tuple[PriorNetwork, Matching]:
         """The network with its genes named as in the given list, wherever they are the same gene.
 
@@ -298,6 +301,8 @@ class PriorNetwork:
             The names to go by, such as the candidates.
         table
             Symbol table; by default the installed one.
+        source
+            Where the given names come from, for messages.
 
         Returns
         -------
@@ -306,7 +311,7 @@ class PriorNetwork:
         """
         from mechpert_al.symbols import match
 
-        matching = match(genes, self.genes, table, source="the prior network")
+        matching = match(genes, self.genes, table, source)
         back = {ours: theirs for theirs, ours in matching.mapping.items() if theirs != ours}
         return self.renamed(back), matching
 

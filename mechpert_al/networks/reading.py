@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mechpert_al.errors import DataError, UsageError
 from mechpert_al.networks.formats import Options, recognise
 from mechpert_al.networks.links import Links
+from mechpert_al.networks.naming import one_name_each, refuse_foreign
 from mechpert_al.networks.prior import PriorNetwork, Reading, simple_graph
-from mechpert_al.networks.source import Source
-
-if TYPE_CHECKING:
-    from mechpert_al.symbols import SymbolTable
+from mechpert_al.symbols import SymbolTable
+from mechpert_al.textfile import TextFile
 
 
 def read_network(
@@ -60,23 +58,30 @@ def read_network(
     UsageError
         If an option is out of range.
     """
-    source = Source.of(Path(path))
-    chosen, because = recognise(source, format)
-    links = chosen.read(source, Options(Path(info) if info is not None else None, scale))
+    file = TextFile.of(Path(path))
+    chosen, because = recognise(file, format)
+    if info is not None and chosen.name != "string":
+        raise UsageError(
+            f"{path}: read as {chosen.title}, which needs no table of names, but {info} was given",
+            "Leave it out; it goes with STRING's links.",
+        )
+    links = chosen.read(file, Options(Path(info) if info is not None else None, scale))
+    refuse_foreign(links.names, path)
     reading = Reading(
         str(path),
         chosen.title,
         because,
         links.n_links,
         len(links.names),
+        links.n_pairs(),
         links.unmapped,
         notes=links.notes,
     )
-    kept, dropped = _strong_enough(links, min_score, path)
-    network = _assembled(kept, reading)
+    strong, dropped = _strong_enough(links, min_score, path)
+    network = _assembled(strong, reading, symbols or SymbolTable.default())
     network = replace(network, dropped={**links.dropped, **dropped, **network.dropped})
     if not network.n_edges:
-        raise DataError(f"{path}: no link is left; left out: {network.dropped or 'nothing'}")
+        raise DataError(f"{path}: no link is left; left out: {dict(network.dropped)}")
     return network
 
 
@@ -125,22 +130,26 @@ def _strong_enough(
     )
 
 
-def _assembled(links: Links, reading: Reading) -> PriorNetwork:
+def _assembled(links: Links, reading: Reading, table: SymbolTable) -> PriorNetwork:
     """One simple graph of the genes that have a link."""
-    names = np.array(links.names, dtype=object)
-    gene_of = np.arange(len(names))
-    first, second = gene_of[links.first], gene_of[links.second]
-    linked = np.unique(np.concatenate([first[first != second], second[first != second]]))
-    genes = sorted(names[linked].tolist())
-    place = {name: row for row, name in enumerate(genes)}
-    row = np.array([place.get(name, -1) for name in names], dtype=np.int64)
-    lone = (row[first] < 0) | (row[second] < 0)  # nothing but self-loops
+    genes, renamed, left_out = one_name_each(links.names, links.first_lines().tolist(), table)
+    everything = sorted({gene for gene in genes if gene is not None})
+    place = {gene: row for row, gene in enumerate(everything)}
+    row_of = np.array([-1 if gene is None else place[gene] for gene in genes], dtype=np.int64)
+    first, second = row_of[links.first], row_of[links.second]
+    named = (first >= 0) & (second >= 0)
     weight = np.ones(links.n_links) if links.weight is None else links.weight
-    adjacency, dropped = simple_graph(
-        row[first][~lone], row[second][~lone], weight[~lone], len(genes)
-    )
-    dropped["self_loop_lines"] += int(lone.sum())
-    n_lone = len(np.unique(np.concatenate([first, second]))) - len(genes)
-    if n_lone:
+    adjacency, dropped = simple_graph(first[named], second[named], weight[named], len(everything))
+    linked = np.flatnonzero(np.diff(adjacency.indptr))
+    if not_matched := int((~named).sum()):
+        dropped["not_matched_lines"] = not_matched
+    if n_lone := len(everything) - len(linked):
         dropped["genes_without_link"] = n_lone
-    return PriorNetwork(tuple(genes), adjacency, links.sources, dropped, reading)
+    reading = replace(reading, renamed=tuple(renamed), not_matched=tuple(left_out))
+    return PriorNetwork(
+        tuple(everything[row] for row in linked),
+        adjacency[linked][:, linked],
+        links.sources,
+        dropped,
+        reading,
+    )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from pathlib import Path
 
 import numpy as np
 
-from mechpert_al import datasets
+from mechpert_al import atomic, datasets
 
 
 def path_of(content_hash: str, what: str) -> Path:
@@ -28,13 +27,7 @@ def read(path: Path, n_genes: int) -> np.ndarray | None:
 
 
 def write(path: Path, values: np.ndarray) -> None:
-    """Keep values; a file is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            np.save(file, values, allow_pickle=False)
-            file.flush()
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    """Keep values."""
+    content = io.BytesIO()
+    np.save(content, values, allow_pickle=False)
+    atomic.write_bytes(path, content.getvalue())

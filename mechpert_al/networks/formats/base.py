@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mechpert_al.networks.links import Links
-from mechpert_al.networks.source import Source
+from mechpert_al.textfile import TextFile
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Format:
 
     name: str
     title: str
-    recognise: Callable[[Source], str]
-    read: Callable[[Source, Options], Links]
+    recognise: Callable[[TextFile], str]
+    read: Callable[[TextFile, Options], Links]
 
 
-def has_columns(source: Source, *wanted: str) -> bool:
+def has_columns(file: TextFile, *wanted: str) -> bool:
     """Whether the first line names all of these columns."""
-    return set(wanted) <= set(source.columns)
+    return set(wanted) <= set(file.columns)

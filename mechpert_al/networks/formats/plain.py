@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mechpert_al.errors import DataError
 from mechpert_al.networks.formats.base import Format, Options
-from mechpert_al.networks.links import Links, from_columns, numbers, scaled
-from mechpert_al.networks.source import Source, cells
+from mechpert_al.networks.links import Links, from_columns, scaled
+from mechpert_al.textfile import TextFile, cells, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,43 +60,43 @@ def _looks_like_header(columns: tuple[str, ...]) -> bool:
     return all(len(cell) > 1 and WORDS.fullmatch(cell) for cell in columns[:2])
 
 
-def _recognise(source: Source) -> str:
-    if source.suffix == ".sif" or source.first.lstrip().startswith("<"):
+def _recognise(file: TextFile) -> str:
+    if file.suffix == ".sif" or file.first.lstrip().startswith("<"):
         return ""
-    columns = source.columns
+    columns = file.columns
     if pair := _pair(columns):
         return f"columns {pair[0]} and {pair[1]}"
-    body = [line for line in source.lines[source.n_comments :] if line.strip()]
-    width = {len(cells(line, source.delimiter)) for line in body}
-    if _looks_like_header(columns) or source.first.startswith("#"):
+    body = [line for line in file.lines[file.n_comments :] if line.strip()]
+    width = {len(cells(line, file.delimiter)) for line in body}
+    if _looks_like_header(columns) or file.first.startswith("#"):
         return ""
     if width == {2}:
         return "two columns, no header"
-    if width == {3} and all(_is_number(cells(line, source.delimiter)[2]) for line in body):
+    if width == {3} and all(_is_number(cells(line, file.delimiter)[2]) for line in body):
         return "two columns and a number, no header"
     return ""
 
 
-def _read(source: Source, options: Options) -> Links:
-    pair = _pair(source.columns)
+def _read(file: TextFile, options: Options) -> Links:
+    pair = _pair(file.columns)
     if pair is None:
-        names = ("source", "target", "weight")[: len(source.columns)]
-        frame = source.table(has_header=False, names=names)
+        names = ("source", "target", "weight")[: len(file.columns)]
+        frame = file.table(has_header=False, names=names)
         pair = ("source", "target")
     else:
-        frame = source.table()
-    _check_names(frame, pair, source)
+        frame = file.table()
+    _check_names(frame, pair, file)
     keys = {_key(str(column)): str(column) for column in frame.columns}
     weight, notes = None, []
     scores = [keys[key] for key in WEIGHTS if key in keys]
     if len(scores) > 1:
         raise DataError(
-            f"{source.path}: more than one column of weights: {', '.join(scores)}",
+            f"{file.path}: more than one column of weights: {', '.join(scores)}",
             "Keep the one that is meant.",
         )
     if scores:
-        values = numbers(frame[scores[0]], source.path)
-        weight, note = scaled(values, options.scale, f"{source.path}, {scores[0]}")
+        values = numbers(frame[scores[0]], file.path)
+        weight, note = scaled(values, options.scale, f"{file.path}, {scores[0]}")
         notes.append(note)
     resource = next((keys[key] for key in RESOURCES if key in keys), None)
     unused = [c for c in keys.values() if c not in (*pair, *scores, resource)]
@@ -111,13 +111,13 @@ def _read(source: Source, options: Options) -> Links:
     )
 
 
-def _check_names(frame: pd.DataFrame, pair: tuple[str, str], source: Source) -> None:
+def _check_names(frame: pd.DataFrame, pair: tuple[str, str], file: TextFile) -> None:
     for column in pair:
         empty = frame.index[frame[column] == ""]
         if len(empty):
             more = f" (and {len(empty) - 1} more lines)" if len(empty) > 1 else ""
             raise DataError(
-                f"{source.path}, line {empty[0]}: {column} is empty{more}, expected a gene",
+                f"{file.path}, line {empty[0]}: {column} is empty{more}, expected a gene",
                 "Complete the line or remove it.",
             )
 

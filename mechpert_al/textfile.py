@@ -1,4 +1,8 @@
-"""A network file as it lies there: opened (also .gz and .zip), looked at, and read as a table."""
+"""A text file as it lies there: opened (also .gz and .zip), looked at, and read as a table.
+
+Byte-order marks, line ends of any kind, quoted cells, and tabs, semicolons, commas or blanks between
+cells are all the same to what reads the rows.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from typing import TYPE_CHECKING, TextIO
 from mechpert_al.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 #: Lines that are read to recognise a format.
@@ -24,7 +29,7 @@ N_LOOKED_AT = 40
 
 
 @dataclass(frozen=True)
-class Source:
+class TextFile:
     """A text file and its beginning.
 
     Parameters
@@ -42,7 +47,7 @@ class Source:
     lines: tuple[str, ...]
 
     @classmethod
-    def of(cls, path: Path) -> Source:
+    def of(cls, path: Path) -> TextFile:
         """Look at a file.
 
         Raises
@@ -62,7 +67,7 @@ class Source:
                     break
                 lines.append(line.rstrip("\r\n"))
         if not any(line.strip() for line in lines):
-            raise DataError(f"{path}: the file is empty", "A network file has one link a line.")
+            raise DataError(f"{path}: the file is empty", "Nothing can be read from it.")
         return cls(path, member, tuple(lines))
 
     @property
@@ -168,7 +173,41 @@ def cells(line: str, delimiter: str) -> list[str]:
     return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
 
 
+def numbers(column: pd.Series, path: object) -> np.ndarray:
+    """A column of numbers; a decimal comma is read if the whole column has it.
+
+    Raises
+    ------
+    DataError
+        Naming the file, the line, the column and the text of the first cell that is no number.
+    """
+    import numpy as np
+    import pandas as pd
+
+    text = column
+    if (
+        column.str.contains(",", regex=False).any()
+        and not column.str.contains(".", regex=False).any()
+    ):
+        text = column.str.replace(",", ".", regex=False)
+    values = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64)
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if wrong.size:
+        raise DataError(
+            f"{path}, line {column.index[wrong[0]]}: {column.name} is {column.iloc[wrong[0]]!r}, "
+            "expected a number",
+            "Every row needs its number; remove the column if it is not meant.",
+        )
+    return values
+
+
 def _member(path: Path) -> str:
+    """The file within an archive that is meant; nothing is ever unpacked to disk."""
+    if path.suffix.lower() in (".xlsx", ".xlsm", ".ods"):
+        raise DataError(
+            f"{path}: a spreadsheet, expected a text table",
+            "Save the sheet as CSV, with the column of genes formatted as text.",
+        )
     with zipfile.ZipFile(path) as archive:
         names = [
             one.filename
@@ -181,7 +220,7 @@ def _member(path: Path) -> str:
         raise DataError(
             f"{path}: the archive holds {len(meant)} files that could be meant: "
             + ", ".join(sorted(meant)[:10]),
-            "Unpack the one with the network and give that.",
+            "Unpack the one that is meant and give that.",
         )
     return meant[0]
 
@@ -189,25 +228,26 @@ def _member(path: Path) -> str:
 @contextmanager
 def _opened(path: Path, member: str) -> Iterator[TextIO]:
     try:
-        with path.open("rb") as raw:
-            if member:
-                archive = zipfile.ZipFile(raw)
-                stream = archive.open(member)
-            elif raw.read(2) == b"\x1f\x8b":
-                raw.seek(0)
-                stream = gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
-            else:
-                raw.seek(0)
-                stream = raw  # type: ignore[assignment]
-            with io.TextIOWrapper(stream, encoding="utf-8-sig", newline=None) as text:
+        with path.open("rb") as raw, _unpacked(raw, member) as stream:
+            start = stream.peek(2)[:2]
+            encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+            with io.TextIOWrapper(stream, encoding=encoding, newline=None) as text:
                 yield text
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: not UTF-8 text (byte {error.start})",
-            "Save it as text in UTF-8: CSV, TSV, SIF or GraphML.",
+            "Save it as text (CSV or TSV) in UTF-8.",
         ) from error
     except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path}: the compressed file is damaged or incomplete: {error}",
             "Download it again.",
         ) from error
+
+
+def _unpacked(raw: io.BufferedReader, member: str) -> io.BufferedReader:
+    if member:
+        return io.BufferedReader(zipfile.ZipFile(raw).open(member))  # type: ignore[arg-type]
+    if raw.peek(2)[:2] == b"\x1f\x8b":
+        return io.BufferedReader(gzip.GzipFile(fileobj=raw))  # type: ignore[arg-type]
+    return raw
