@@ -123,6 +123,7 @@ class _Chooser:
         self.limits = limits
         self.ranks = ranks
         self.by_cost = by_cost
+        self.candidates = candidates
         self.open = candidates
         self.spent = 0.0
         self.in_group: Counter[int] = Counter()
@@ -131,9 +132,9 @@ class _Chooser:
         self.left_out: Counter[str] = Counter()
 
     def choose(self, n: int, lazy: bool) -> Selection:
-        must = np.intersect1d(np.asarray(self.limits.first, dtype=int), self.open)
+        must = np.intersect1d(np.asarray(self.limits.first, dtype=int), self.candidates)
         self._fill(must, min(n, len(must)), lazy=False)
-        self._fill(np.setdiff1d(self.open, must), n, lazy)
+        self._fill(np.setdiff1d(self.candidates, must), n, lazy)
         return Selection(tuple(self.picks), tuple(self.gains), dict(self.left_out))
 
     def _fill(self, candidates: np.ndarray, n: int, lazy: bool) -> None:

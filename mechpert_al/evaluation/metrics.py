@@ -129,11 +129,11 @@ class _ReducedScores:
         deviation = self.screen.profiles[rows[self.split.test]] - self.screen.profiles[
             rows[self.split.pool]
         ].mean(axis=0)
-        self.top: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         order = np.argsort(-np.abs(deviation), axis=1, kind="stable")[:, :50]
-        for k in (20, 50):
-            readouts = order[:, :k]
-            self.top[k] = (readouts, centred_rows(np.take_along_axis(deviation, readouts, 1)))
+        self.widest = self.screen.basis_at(order)
+        self.top = {
+            k: centred_rows(np.take_along_axis(deviation, order[:, :k], axis=1)) for k in (20, 50)
+        }
 
     def score(self, predictor: ProfileRegressor) -> dict[str, np.ndarray]:
         deviation = predictor.deviation(self.split.test)
@@ -145,9 +145,9 @@ class _ReducedScores:
             "retrieval": retrieval(np.round(similarities, 12)),
             "mse_ratio": _error_ratio(self.truth - centre, deviation),
         }
-        widest = self.screen.values_at(deviation, self.top[50][0])
-        for k, (_, truth) in self.top.items():
-            predicted = centred_rows(widest[:, :k])
+        values = np.matmul(self.widest, deviation[:, :, None])[..., 0]
+        for k, truth in self.top.items():
+            predicted = centred_rows(values[:, :k])
             scores[f"pearson_top{k}"] = np.einsum("tk,tk->t", predicted, truth)
         return scores
 

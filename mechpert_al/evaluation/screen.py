@@ -102,25 +102,22 @@ class Screen:
         """
         return self._rotation[0]
 
-    def values_at(self, coordinates: np.ndarray, readouts: np.ndarray) -> np.ndarray:
-        """Values of some readouts from coordinates.
+    def basis_at(self, readouts: np.ndarray) -> np.ndarray:
+        """What turns coordinates into values of some readouts.
 
         Parameters
         ----------
-        coordinates
-            Shape (n, n_measured + 1).
         readouts
-            Readout numbers for each row, shape (n, k).
+            Readout numbers for each of n rows, shape (n, k).
 
         Returns
         -------
         numpy.ndarray
-            Shape (n, k).
+            Shape (n, k, n_measured + 1); times a row's coordinates it gives its k values.
         """
-        basis = self._rotation[1]
-        level = coordinates[:, :1] / np.sqrt(self.profiles.shape[1])
-        gathered = basis.T[readouts]  # (n, k, n_measured)
-        return level + np.matmul(gathered, coordinates[:, 1:, None])[..., 0]
+        basis = self._rotation[1].T[readouts]
+        level = np.full((*readouts.shape, 1), 1 / np.sqrt(self.profiles.shape[1]))
+        return np.concatenate([level, basis], axis=2)
 
 
 @dataclass(frozen=True, eq=False)
