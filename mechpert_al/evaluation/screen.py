@@ -132,7 +132,10 @@ class Split:
 def splits(
     screen: Screen, n_splits: int, test_fraction: float, seed: int, test_genes: TestGenes = "all"
 ) -> Iterator[Split]:
-    """Random splits of the measured candidates.
+    """Random splits of the measured candidates into a pool and a test set.
+
+    Test sets are consecutive parts of one random sequence in which every gene comes once before
+    any comes again, so all genes are tested equally often (give or take one).
 
     Parameters
     ----------
@@ -151,22 +154,39 @@ def splits(
     DataError
         If a test set or pool would be empty.
     """
-    by_name = np.array(sorted(screen.numbers, key=lambda i: screen.genes[i]))
-    reserved = np.array([is_reserved(screen.genes[i]) for i in by_name])
-    testable = {"all": np.ones(len(by_name), bool), "development": ~reserved, "reserved": reserved}
+    by_name = sorted(screen.numbers.tolist(), key=lambda i: screen.genes[i])
+    wanted = {"all": (True, False), "development": (False,), "reserved": (True,)}[test_genes]
+    testable = [i for i in by_name if is_reserved(screen.genes[i]) in wanted]
+    n_test = round(test_fraction * len(by_name))
+    n_pool = len(by_name) - n_test
+    n_test = min(n_test, len(testable))
+    if not (n_test and n_pool):
+        raise DataError(
+            f"{screen.name}: a test fraction of {test_fraction} leaves {n_pool} genes to "
+            f"measure and {n_test} to test",
+            "Choose a test fraction between 0 and 1 that leaves both.",
+        )
+    sequence: list[int] = []
     for number in range(n_splits):
-        order = random_generator(seed, "split", number).permutation(len(by_name))
-        eligible = order[testable[test_genes][order]]
-        n_test = round(test_fraction * len(by_name))
-        test = eligible[: min(n_test, len(eligible))]
-        pool = np.setdiff1d(np.arange(len(by_name)), test)
-        if not (test.size and pool.size):
-            raise DataError(
-                f"{screen.name}: a test fraction of {test_fraction} leaves {pool.size} genes to "
-                f"measure and {test.size} to test",
-                "Choose a test fraction between 0 and 1 that leaves both.",
-            )
-        yield Split(number, np.sort(by_name[pool]), np.sort(by_name[test]))
+        generator = random_generator(seed, "split", number)
+        test, later = _next_part(sequence, testable, n_test, generator)
+        sequence = later
+        others = np.setdiff1d(by_name, test)
+        pool = generator.permutation(others)[:n_pool]
+        yield Split(number, np.sort(pool), np.sort(test))
+
+
+def _next_part(
+    sequence: list[int], genes: list[int], size: int, generator: np.random.Generator
+) -> tuple[np.ndarray, list[int]]:
+    """The next distinct genes of the sequence, and what is left of it."""
+    part = sequence[:size]
+    rest = sequence[size:]
+    if len(part) < size:
+        fresh = generator.permutation(genes).tolist()
+        new = [gene for gene in fresh if gene not in set(part)][: size - len(part)]
+        part, rest = part + new, [gene for gene in fresh if gene not in set(new)]
+    return np.array(part), rest
 
 
 def is_reserved(gene: str) -> bool:
