@@ -1,7 +1,9 @@
 """Design: which candidates to measure next."""
 
+from mechpert_al.design.batch import Batch, Pick, explained
 from mechpert_al.design.constraints import Constraints
 from mechpert_al.design.greedy import Limits, Selection, greedy
+from mechpert_al.design.plan import plan
 from mechpert_al.design.strategy import (
     DEFAULT_STRATEGY,
     DesignState,
@@ -12,12 +14,16 @@ from mechpert_al.design.strategy import (
 
 __all__ = [
     "DEFAULT_STRATEGY",
+    "Batch",
     "Constraints",
     "DesignState",
     "Limits",
+    "Pick",
     "Selection",
     "Strategy",
     "build_strategy",
+    "explained",
     "greedy",
+    "plan",
     "strategy_names",
 ]

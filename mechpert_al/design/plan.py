@@ -1,0 +1,150 @@
+"""Planning a batch without a campaign: from a panel and what is measured to the next genes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mechpert_al.agents.panel import Panel, read_panel
+from mechpert_al.consensus.knowledge import Knowledge
+from mechpert_al.design.batch import Batch, explained
+from mechpert_al.design.constraints import Constraints
+from mechpert_al.design.strategy import DEFAULT_STRATEGY, DesignState, Strategy, build_strategy
+from mechpert_al.effects.align import align
+from mechpert_al.effects.table import EffectTable
+from mechpert_al.errors import NothingLeftError, UsageError
+from mechpert_al.networks import PriorNetwork
+
+
+def plan(
+    panel: Panel | Knowledge | str | Path,
+    n: int,
+    *,
+    effects: EffectTable | None = None,
+    network: PriorNetwork | None = None,
+    strategy: str | Strategy = DEFAULT_STRATEGY,
+    candidates: Sequence[str] | None = None,
+    pending: Sequence[str] = (),
+    constraints: Constraints | None = None,
+    seed: int = 0,
+    round: int = 1,
+) -> Batch:
+    """The next batch of genes to perturb, with reasons.
+
+    Parameters
+    ----------
+    panel
+        A panel (or its folder, or the name of a shipped one), or knowledge made from one.
+    n
+        How many genes.
+    effects
+        What is measured already.
+    network
+        Prior network, for strategies that read one.
+    strategy
+        Name, or a strategy of your own.
+    candidates
+        Genes that may be proposed; by default all candidates of the panel.
+    pending
+        Genes that are ordered and not yet measured.
+    constraints
+        Must-include, exclude, costs, budget, groups.
+    seed, round
+        Randomness (ties, random strategies) follows from the two.
+
+    Returns
+    -------
+    Batch
+        Fewer than n genes, with a notice, when fewer are left.
+
+    Raises
+    ------
+    NothingLeftError
+        No gene can be proposed.
+    UsageError
+        Contradictory constraints, or candidates the panel does not know.
+    """
+    if n < 1:
+        raise UsageError(f"a batch of {n} genes was asked for", "Ask for at least 1.")
+    knowledge = known_from(panel, network)
+    constraints = constraints or Constraints()
+    method = build_strategy(strategy) if isinstance(strategy, str) else strategy
+    notices: list[str] = []
+    index = knowledge.consensus.index
+    measured, profiles = np.zeros(0, dtype=int), None
+    if effects is not None:
+        aligned = align(effects, knowledge.genes)
+        measured, profiles = aligned.numbers, aligned.effects.values.astype(np.float64)
+        notices += aligned.notices
+    waiting = np.array([number(index, gene, "pending") for gene in pending], dtype=int)
+    taken = [knowledge.genes[i] for i in np.union1d(measured, waiting)]
+    constraints.check(knowledge.genes, taken, n)
+    wanted = knowledge.genes if candidates is None else tuple(candidates)
+    unknown = [gene for gene in wanted if gene not in index]
+    if unknown:
+        raise UsageError(
+            f"{len(unknown)} candidates are not known to the panel: {', '.join(unknown[:10])}"
+            + (" …" if len(unknown) > 10 else ""),
+            "The panel's agents said nothing of them; ask them, or take them off the list.",
+        )
+    allowed = [g for g in wanted if g not in set(taken) and g not in constraints.exclude]
+    allowed = list(dict.fromkeys([*constraints.must_include, *allowed]))
+    left_out = {
+        "measured": len(measured),
+        "pending": len(waiting),
+        "excluded": len(constraints.exclude & set(knowledge.genes)),
+        "not on the candidate list": len(set(knowledge.genes) - set(wanted)),
+    }
+    if not allowed:
+        raise NothingLeftError(
+            "no candidate is left to propose: "
+            + ", ".join(f"{count} {what}" for what, count in left_out.items() if count),
+            "Widen the candidate list, or end the campaign.",
+        )
+    state = DesignState(
+        knowledge,
+        np.array([index[gene] for gene in allowed]),
+        measured,
+        profiles,
+        waiting,
+        constraints.limits(knowledge.genes),
+        seed,
+        round,
+    )
+    selection = method.select(state, n)
+    if len(selection) < n:
+        notices.append(f"{n} genes were asked for and {len(selection)} could be proposed")
+    return explained(
+        selection,
+        state,
+        method,
+        groups=constraints.groups,
+        costs=constraints.costs or None,
+        left_out={**left_out, **selection.left_out},
+        notices=notices,
+    )
+
+
+def known_from(panel: Panel | Knowledge | str | Path, network: PriorNetwork | None) -> Knowledge:
+    """Knowledge from whatever stands for a panel."""
+    if isinstance(panel, Knowledge):
+        return panel
+    return Knowledge.from_panel(panel if isinstance(panel, Panel) else read_panel(panel), network)
+
+
+def number(index: Any, gene: str, what: str) -> int:
+    """Candidate number of a gene.
+
+    Raises
+    ------
+    UsageError
+        If it is no candidate.
+    """
+    if gene not in index:
+        raise UsageError(
+            f"{gene} ({what}) is not a candidate of the panel", "Check the symbol and the list."
+        )
+    return int(index[gene])
