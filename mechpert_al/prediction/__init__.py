@@ -9,14 +9,17 @@ from mechpert_al.prediction.catalogue import (
 )
 from mechpert_al.prediction.kriging import KrigingRegressor
 from mechpert_al.prediction.neighbours import MeanRegressor, NeighbourRegressor
+from mechpert_al.prediction.predict import Prediction, predict
 
 __all__ = [
     "KrigingRegressor",
     "MeanRegressor",
     "NeighbourRegressor",
+    "Prediction",
     "PredictorMethod",
     "ProfileRegressor",
     "build_predictor",
+    "predict",
     "predictor_method",
     "predictor_names",
 ]

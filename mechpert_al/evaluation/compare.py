@@ -1,0 +1,126 @@
+"""The comparison as one call: inputs in, statements out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mechpert_al.agents.panel import Panel, read_panel
+from mechpert_al.consensus.knowledge import Knowledge
+from mechpert_al.effects.table import EffectTable
+from mechpert_al.errors import UsageError
+from mechpert_al.evaluation.comparison import Comparison, summarise
+from mechpert_al.evaluation.grid import run_grid
+from mechpert_al.evaluation.protocol import make_protocol
+from mechpert_al.evaluation.screen import Screen
+from mechpert_al.networks import PriorNetwork
+
+
+def compare(
+    effects: EffectTable | Mapping[str, EffectTable],
+    panel: Panel | Knowledge | str | Path,
+    *,
+    network: PriorNetwork | None = None,
+    strategies: Sequence[str] | None = None,
+    predictors: Sequence[str] | None = None,
+    n_jobs: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
+    **settings: Any,
+) -> Comparison:
+    """Strategies × predictors × budgets on held-out measurements.
+
+    Parameters
+    ----------
+    effects
+        One measured screen, or several by name; each is a judge of its own.
+    panel
+        A panel (or its folder, or the name of a shipped one), or knowledge made from one.
+    network
+        Prior network, for centralities and the baselines that read one.
+    strategies, predictors
+        Names; by default all strategies, and the default predictor with two baselines.
+    n_jobs
+        Processes; the numbers do not depend on it.
+    progress
+        Called with a text, the number of finished parts and of all parts.
+    settings
+        Fields of `evaluation.protocol.Protocol`: budgets, n_splits, test_fraction, random_draws,
+        seed, rounds, controls, test_genes.
+
+    Returns
+    -------
+    Comparison
+        With random always in it, and oracles for scale.
+    """
+    screens, knowledge = judged(effects, panel, network)
+    protocol, notices = make_protocol(
+        knowledge,
+        None if strategies is None else tuple(strategies),
+        None if predictors is None else tuple(predictors),
+        **settings,
+    )
+    for screen in screens:
+        smallest = min(protocol.budgets)
+        pool = len(screen.numbers) - round(protocol.test_fraction * len(screen.numbers))
+        if smallest > pool:
+            raise UsageError(
+                f"{screen.name}: a budget of {smallest} needs more genes than the {pool} that may "
+                "be measured",
+                "Choose smaller budgets or a smaller test fraction.",
+            )
+        larger = [budget for budget in protocol.budgets if budget > pool]
+        if larger:
+            notices.append(
+                f"{screen.name}: budgets above the {pool} genes of the pool were left out: "
+                + ", ".join(map(str, larger))
+            )
+        if screen.left_out:
+            notices.append(
+                f"{screen.name}: {len(screen.left_out)} perturbations are no candidates and were "
+                f"left out: {', '.join(screen.left_out[:10])}"
+                + (" …" if len(screen.left_out) > 10 else "")
+            )
+    results = run_grid(screens, knowledge, protocol, n_jobs, progress)
+    return summarise(results, protocol, inputs_of(screens, knowledge), notices)
+
+
+def judged(
+    effects: EffectTable | Mapping[str, EffectTable],
+    panel: Panel | Knowledge | str | Path,
+    network: PriorNetwork | None,
+) -> tuple[list[Screen], Knowledge]:
+    """Held-out screens and knowledge from whatever the caller has."""
+    if isinstance(panel, Knowledge):
+        knowledge = panel
+    else:
+        panel = panel if isinstance(panel, Panel) else read_panel(panel)
+        knowledge = Knowledge.from_panel(panel, network)
+    tables = {"effects": effects} if isinstance(effects, EffectTable) else effects
+    if not tables:
+        raise UsageError("no measured screen was given", "Give effects to judge by.")
+    return [Screen.of(name, table, knowledge.genes) for name, table in tables.items()], knowledge
+
+
+def inputs_of(screens: Sequence[Screen], knowledge: Knowledge) -> dict[str, Any]:
+    """What went into a comparison, by content."""
+    return {
+        "effects": {
+            screen.name: {
+                "sha256": screen.effects.content_hash,
+                "n_perturbations": screen.effects.n_perturbations,
+                "n_readouts": screen.effects.n_readouts,
+                "n_not_measured": screen.effects.n_not_measured,
+            }
+            for screen in screens
+        },
+        "consensus": {
+            "sha256": knowledge.consensus.content_hash,
+            "agents": list(knowledge.consensus.layers),
+            "n_candidates": knowledge.n_genes,
+        },
+        "similarity": None
+        if knowledge.similarity is None
+        else {"sha256": knowledge.similarity.content_hash},
+        "network": None if knowledge.prior is None else {"sha256": knowledge.prior.content_hash},
+    }

@@ -1,0 +1,249 @@
+"""Predicting unmeasured perturbations without a campaign, every number with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mechpert_al.agents.panel import Panel, read_panel
+from mechpert_al.consensus.kernel import coverage
+from mechpert_al.consensus.knowledge import Knowledge
+from mechpert_al.effects.align import align
+from mechpert_al.effects.table import EffectTable
+from mechpert_al.errors import UsageError
+from mechpert_al.networks import PriorNetwork
+from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR, build_predictor
+
+if TYPE_CHECKING:
+    import anndata
+    import pandas as pd
+
+#: Neighbours named for each target.
+N_NEIGHBOURS = 10
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """An anchor that speaks for a target.
+
+    Parameters
+    ----------
+    target, anchor
+        Symbols.
+    weight
+        What the anchor's deviation counts, signed.
+    agents, mechanisms
+        Who links the two, and how; empty where they are linked through partners only.
+    """
+
+    target: str
+    anchor: str
+    weight: float
+    agents: tuple[str, ...]
+    mechanisms: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Predicted profiles of unmeasured perturbations.
+
+    Parameters
+    ----------
+    targets, readouts
+        Row and column names.
+    deviation
+        What is special about each target, shape (n_targets, n_readouts).
+    centre
+        Mean profile of the anchors, shape (n_readouts,); the whole profile is the sum of both.
+    coverage
+        Expected explained fraction of each target, 0–1.
+    is_supported
+        Whether an agent links the target to an anchor directly.
+    neighbours
+        The anchors that count most for each target, strongest first.
+    predictor, anchors
+        What predicted, from what.
+    notices
+        What was left out and why.
+    """
+
+    targets: tuple[str, ...]
+    readouts: tuple[str, ...]
+    deviation: np.ndarray
+    centre: np.ndarray
+    coverage: np.ndarray
+    is_supported: np.ndarray
+    neighbours: tuple[Neighbour, ...]
+    predictor: str
+    anchors: tuple[str, ...]
+    notices: tuple[str, ...] = ()
+
+    @property
+    def expected_correlation(self) -> np.ndarray:
+        """Expected correlation of the deviation with the truth, the root of the coverage."""
+        return np.sqrt(self.coverage)
+
+    def to_anndata(self) -> anndata.AnnData:
+        """X = deviation; ``layers["profile"]`` = centre + deviation; neighbours in ``uns``."""
+        import json
+
+        import anndata
+        import pandas as pd
+
+        listed: dict[str, list[dict[str, Any]]] = {target: [] for target in self.targets}
+        for one in self.neighbours:
+            listed[one.target].append(
+                {
+                    "anchor": one.anchor,
+                    "weight": one.weight,
+                    "agents": list(one.agents),
+                    "mechanisms": list(one.mechanisms),
+                }
+            )
+        table = anndata.AnnData(
+            self.deviation.astype(np.float32),
+            obs=pd.DataFrame(
+                {
+                    "perturbation": list(self.targets),
+                    "coverage": self.coverage,
+                    "expected_correlation": self.expected_correlation,
+                    "is_supported": self.is_supported,
+                    "neighbours": [json.dumps(listed[target]) for target in self.targets],
+                },
+                index=list(self.targets),
+            ),
+            var=pd.DataFrame({"centre": self.centre}, index=list(self.readouts)),
+        )
+        table.layers["profile"] = (self.centre + self.deviation).astype(np.float32)
+        about = {
+            "format": "mechpert-al prediction 1",
+            "predictor": self.predictor,
+            "anchors": list(self.anchors),
+            "notices": list(self.notices),
+        }
+        table.uns["mechpert_al"] = json.dumps(about)
+        return table
+
+    def frame(self) -> pd.DataFrame:
+        """One row a target: coverage, expected correlation, its strongest anchors."""
+        import pandas as pd
+
+        best: dict[str, list[str]] = {target: [] for target in self.targets}
+        for one in self.neighbours:
+            best[one.target].append(f"{one.anchor} ({one.weight:+.3f})")
+        return pd.DataFrame(
+            {
+                "target": self.targets,
+                "coverage": self.coverage,
+                "expected_correlation": self.expected_correlation,
+                "is_supported": self.is_supported,
+                "strongest_anchors": ["; ".join(best[target][:3]) for target in self.targets],
+            }
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Prediction({len(self.targets)} targets × {len(self.readouts)} readouts by "
+            f"{self.predictor} from {len(self.anchors)} anchors)"
+        )
+
+    def _repr_html_(self) -> str:
+        from mechpert_al.display import html_table
+
+        return html_table(self.frame().to_dict("records"), caption=repr(self))
+
+
+def predict(
+    effects: EffectTable,
+    panel: Panel | Knowledge | str | Path,
+    *,
+    targets: Sequence[str] | None = None,
+    network: PriorNetwork | None = None,
+    predictor: str = DEFAULT_PREDICTOR,
+) -> Prediction:
+    """Profiles of unmeasured perturbations, from those that were measured.
+
+    Parameters
+    ----------
+    effects
+        Measured profiles; those of the panel's candidates are the anchors.
+    panel
+        A panel (or its folder, or the name of a shipped one), or knowledge made from one.
+    targets
+        Whom to predict; by default every candidate that was not measured.
+    network
+        Prior network, for predictors that read one.
+    predictor
+        Name of the predictor.
+
+    Raises
+    ------
+    UsageError
+        A target that is no candidate, or nothing to predict.
+    DataError
+        If no measured perturbation is a candidate.
+    """
+    if isinstance(panel, Knowledge):
+        knowledge = panel
+    else:
+        panel = panel if isinstance(panel, Panel) else read_panel(panel)
+        knowledge = Knowledge.from_panel(panel, network)
+    aligned = align(effects, knowledge.genes)
+    measured = set(aligned.numbers.tolist())
+    index = knowledge.consensus.index
+    if targets is None:
+        numbers = [i for i in range(knowledge.n_genes) if i not in measured]
+    else:
+        unknown = [gene for gene in targets if gene not in index]
+        if unknown:
+            raise UsageError(
+                f"not candidates of the panel: {', '.join(unknown[:10])}",
+                "Only genes the agents were asked about can be predicted.",
+            )
+        numbers = [index[gene] for gene in targets]
+    if not numbers:
+        raise UsageError("every candidate was measured: nothing is left to predict")
+    model = build_predictor(predictor, knowledge)
+    anchors = aligned.numbers
+    model.fit(anchors[:, None], aligned.effects.values)
+    rows = np.array(numbers)
+    links = abs(knowledge.consensus.symmetric[rows][:, anchors]) > 0
+    return Prediction(
+        tuple(knowledge.genes[i] for i in numbers),
+        effects.readouts,
+        model.deviation(rows),
+        model.centre_,
+        coverage(knowledge.kernel, anchors)[rows],
+        np.asarray(links.sum(axis=1)).ravel() > 0,
+        _neighbours(knowledge, rows, anchors, model.weights(rows)),
+        predictor,
+        tuple(knowledge.genes[i] for i in anchors),
+        (*aligned.notices, *model.notices_),
+    )
+
+
+def _neighbours(
+    knowledge: Knowledge, targets: np.ndarray, anchors: np.ndarray, weights: np.ndarray
+) -> tuple[Neighbour, ...]:
+    """The strongest anchors of each target, with what the agents said of the pair."""
+    found = []
+    for target, row in zip(targets, weights, strict=True):
+        for place in np.argsort(-np.abs(row), kind="stable")[:N_NEIGHBOURS]:
+            if row[place] == 0:
+                break
+            one, other = knowledge.genes[target], knowledge.genes[anchors[place]]
+            said = knowledge.consensus.evidence(one, other)
+            found.append(
+                Neighbour(
+                    one,
+                    other,
+                    float(row[place]),
+                    tuple(dict.fromkeys(h.agent for h in said)),
+                    tuple(dict.fromkeys(h.mechanism for h in said if h.mechanism)),
+                )
+            )
+    return tuple(found)
