@@ -1,0 +1,38 @@
+"""The command line: one file a command group, none of them imported before it is called."""
+
+from __future__ import annotations
+
+import click
+
+from mechpert_al.cli.groups import Lazy, LazyGroup
+
+#: Every command: the module and object it lives in, and its line in the overview.
+COMMANDS = {
+    "data": Lazy("mechpert_al.cli.data:data", "Public data sets: list, fetch, find."),
+    "panel": Lazy("mechpert_al.cli.panel:panel", "What the agents of a panel say; check, import."),
+}
+
+WELCOME = """\
+mechpert-al tells a laboratory which genes to perturb next. People come for three things:
+
+  plan a batch      mechpert-al plan --panel essential585 -n 24
+  compare on data   mechpert-al compare k562
+  run a campaign    mechpert-al campaign new my-campaign --panel essential585
+
+See it work with no data at all: mechpert-al demo
+All commands:                    mechpert-al --help
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: mechpert-al plan --panel essential585 -n 24",
+)
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Tell which genes to perturb next, from the mechanistic consensus of several agents."""
+    if context.invoked_subcommand is None:
+        click.echo(WELCOME, nl=False)

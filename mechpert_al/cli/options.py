@@ -1,0 +1,24 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document to stdout."
+)
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Everything random follows from it.",
+)
+out_option = click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Where to write the result.",
+)

@@ -1,0 +1,153 @@
+"""What commands print: the payload to stdout, the talk to stderr.
+
+Text from files and agents is never markup here, and control characters in it do not reach the
+terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document in UTF-8 to stdout.
+
+    Numbers that JSON does not know (NaN, infinities) become null; NumPy values and paths become
+    plain ones.
+    """
+    text = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, indent=2)
+    click.echo(text.encode())
+
+
+def say(text: str, style: str = "") -> None:
+    """Tell the person something on stderr."""
+    _console(stderr=True).print(
+        clean(text), style=style, markup=False, highlight=False, soft_wrap=True
+    )
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
+    """Print a table to stdout.
+
+    In a terminal long cells are folded; elsewhere every row is one line of aligned columns.
+
+    Parameters
+    ----------
+    columns
+        Headers; one that ends in ``>`` is aligned right.
+    rows
+        Cells; None is shown empty, a float with four significant digits.
+    title
+        A line above.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    console = _console()
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left")
+    for column in columns:
+        name = column.removesuffix(">")
+        grid.add_column(
+            Text(name, style="bold"),
+            justify="right" if name != column else "left",
+            overflow="fold",
+        )
+    for row in rows:
+        grid.add_row(*(Text(_cell(value)) for value in row))
+    if title:
+        console.print(clean(title), markup=False, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = max(console.measure(grid, options=_unbounded(console)).maximum, 1)
+    console.print(grid)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how far a long task is, on stderr.
+
+    Parameters
+    ----------
+    what
+        What is being done.
+    total
+        Number of steps.
+
+    Yields
+    ------
+    A function to call with the number of steps done since the last call.
+    """
+    console = _console(stderr=True)
+    if console.is_terminal:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as bars:
+            task = bars.add_task(clean(what), total=total)
+            yield lambda steps=1: bars.advance(task, steps)
+    else:
+        yield _PlainProgress(clean(what), total).advance
+
+
+class _PlainProgress:
+    """Progress as a few lines: one at each tenth of the way."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total = what, max(total, 1)
+        self.done = 0
+
+    def advance(self, steps: int = 1) -> None:
+        before, self.done = self.done, self.done + steps
+        if 10 * self.done // self.total > 10 * before // self.total:
+            say(f"{self.what}: {self.done} of {self.total}")
+
+
+def clean(text: str) -> str:
+    """The text without control characters (tab and line end may stay)."""
+    return _CONTROL.sub("�", text)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def _unbounded(console: Console) -> Any:
+    return console.options.update(width=100_000, max_width=100_000)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        value = ", ".join(map(str, value))
+    return clean(str(value)).replace("\n", " ").replace("\t", " ")
+
+
+def _plain(value: Any) -> Any:
+    """The same as JSON has it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, set | frozenset):
+        return [_plain(one) for one in sorted(value)]
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, str | int) else str(value)
