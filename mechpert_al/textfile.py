@@ -1,7 +1,7 @@
 """A text file as it lies there: opened (also .gz and .zip), looked at, and read as a table.
 
-Byte-order marks, line ends of any kind, quoted cells, and tabs, semicolons, commas or blanks between
-cells are all the same to what reads the rows.
+Byte-order marks, line ends of any kind, quoted cells, and tabs, semicolons, commas or blanks
+between cells are all the same to what reads the rows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import io
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,11 +135,14 @@ class TextFile:
         DataError
             If a row has more cells than there are columns.
         """
+        import warnings
+
         import pandas as pd
 
         separator = delimiter or self.delimiter
-        columns = list(names or self.columns)
-        with self.opened() as file:
+        columns = list(names or self._named_columns())
+        with self.opened() as file, warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells would be lost
             try:
                 frame = pd.read_csv(
                     file,
@@ -152,11 +156,15 @@ class TextFile:
                     na_filter=False,
                     skip_blank_lines=False,
                     quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE,
-                    on_bad_lines="error",
                 )
-            except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+            except (
+                pd.errors.ParserError,
+                pd.errors.ParserWarning,
+                pd.errors.EmptyDataError,
+            ) as error:
                 raise DataError(
-                    f"{self.path}: not a table of {len(columns)} columns: {error}",
+                    f"{self.path}: not a table of {len(columns)} columns ({', '.join(columns)}): "
+                    f"{error}",
                     "Every line needs as many cells as the header.",
                 ) from error
         frame = frame.fillna("")
@@ -164,6 +172,24 @@ class TextFile:
         for column in frame.columns:
             frame[column] = frame[column].str.strip()
         return frame[(frame != "").any(axis=1)]
+
+    def _named_columns(self) -> list[str]:
+        """The header with a name for every column.
+
+        Raises
+        ------
+        DataError
+            If two columns have the same name.
+        """
+        names = [name or f"column {number}" for number, name in enumerate(self.columns, start=1)]
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise DataError(
+                f"{self.path}, line {self.n_comments + 1}: "
+                f"more than one column is called {twice[0]}",
+                "Give each column a name of its own.",
+            )
+        return names
 
 
 def cells(line: str, delimiter: str) -> list[str]:

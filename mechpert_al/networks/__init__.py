@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mechpert_al.networks.centrality import MEASURES, centrality
+from mechpert_al.networks.centralities import MEASURES, centrality
 from mechpert_al.networks.prior import PriorNetwork
 from mechpert_al.networks.reading import read_network
 

@@ -20,8 +20,12 @@ DAMPING = 0.85
 #: Digits that are kept: sums over paths are added in another order by each number of threads, so
 #: that later digits differ from run to run and would break ties at random.
 SIGNIFICANT_DIGITS = 10
+#: Up to this many genes an eigenvector is computed exactly, above by iteration.
+DENSE_SIZE = 100
 #: Two routes are equally short if their lengths differ by less, relatively.
 TIE = 1e-10
+#: Fewer routes than this through a gene are rounding errors of none.
+NO_ROUTE = 1e-9
 #: Bytes of a centrality in the cache are read only if they were written by this version.
 VERSION = 1
 
@@ -151,7 +155,7 @@ def _eigenvector(links: sparse.csr_array, weighted: bool) -> np.ndarray:
 def _leading_eigenvector(part: sparse.csr_array) -> np.ndarray:
     """Non-negative eigenvector of the largest eigenvalue, Euclidean norm 1."""
     size = part.shape[0]
-    if size <= 100:
+    if size <= DENSE_SIZE:
         vector = np.linalg.eigh(part.toarray())[1][:, -1]
     else:
         from scipy.sparse.linalg import eigsh
@@ -159,7 +163,7 @@ def _leading_eigenvector(part: sparse.csr_array) -> np.ndarray:
         start = np.full(size, 1 / np.sqrt(size))
         vector = eigsh(part, k=1, which="LA", v0=start, tol=1e-14)[1][:, 0]
     vector = np.abs(vector)
-    return vector / np.linalg.norm(vector)
+    return np.round(vector / np.linalg.norm(vector), 12)  # what an iteration can tell
 
 
 # ---------------------------------------------------------------------- shortest paths
@@ -212,6 +216,7 @@ def _weighted_betweenness(links: sparse.csr_array) -> np.ndarray:
     matrix = sparse.csr_array(lengths)
     for gene in range(n_genes):
         total += _dependencies(matrix, lengths, gene)
+    total[total < NO_ROUTE] = 0
     return total / max((n_genes - 1) * (n_genes - 2), 1)
 
 

@@ -52,6 +52,7 @@ class Links:
 
     @property
     def n_links(self) -> int:
+        """Number of links."""
         return len(self.first)
 
     def first_lines(self) -> np.ndarray:

@@ -162,6 +162,7 @@ class PriorNetwork:
     # ------------------------------------------------------------------ looking
     @property
     def n_genes(self) -> int:
+        """Number of genes."""
         return len(self.genes)
 
     @property

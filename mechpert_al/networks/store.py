@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,8 @@ def read(path: Path, n_genes: int) -> np.ndarray | None:
 
 
 def write(path: Path, values: np.ndarray) -> None:
-    """Keep values."""
+    """Keep values; a cache that cannot be written to is done without."""
     content = io.BytesIO()
     np.save(content, values, allow_pickle=False)
-    atomic.write_bytes(path, content.getvalue())
+    with suppress(OSError):
+        atomic.write_bytes(path, content.getvalue())

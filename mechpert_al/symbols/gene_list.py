@@ -127,10 +127,13 @@ def gene_rows(path: str | PathLike[str], column: str | None = None) -> pd.DataFr
     if place is None:
         frame = file.table(has_header=False, names=["gene"], delimiter="\t")
     else:
-        names = [key or f"column {number}" for number, key in enumerate(keys, start=1)]
-        frame = file.table(names=names, delimiter=file.delimiter.replace(" ", "\t"))
-        frame = frame.rename(columns={names[place]: "gene"})
-        frame = frame[["gene", *(key for key in ("cost", "group") if key in frame)]]
+        further = [keys.index(key) for key in ("cost", "group") if key in keys]
+        frame = file.table(
+            names=[f"{number}" for number in range(len(keys))],
+            delimiter=file.delimiter.replace(" ", "\t"),
+        )
+        frame = frame.iloc[:, [place, *further]]
+        frame.columns = ["gene", *(keys[number] for number in further)]
     frame = frame[~frame["gene"].str.startswith("#")]
     empty = frame.index[frame["gene"] == ""]
     if len(empty):
@@ -221,6 +224,7 @@ def _refuse_contradictions(frame: pd.DataFrame, repeats: tuple[Repeat, ...], pat
             here, there = str(frame.at[line, key]), str(frame.at[first, key])
             if here != there:
                 raise DataError(
-                    f"{path}, line {line}: {gene} has {key} {here!r}, and {there!r} on line {first}",
+                    f"{path}, line {line}: {gene} has {key} {here!r}, "
+                    f"and {there!r} on line {first}",
                     "Remove one of the two lines.",
                 )

@@ -84,7 +84,7 @@ class Matching:
         )
 
     def complete(self) -> Matching:
-        """This matching, if every name was found and none twice.
+        """The matching itself, if every name was found and none twice.
 
         Raises
         ------

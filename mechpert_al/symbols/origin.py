@@ -13,6 +13,7 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
@@ -172,4 +173,5 @@ def _stored(path: Path) -> dict[str, Any] | None:
 
 def _store(path: Path, document: dict[str, Any]) -> None:
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    atomic.write_bytes(path, gzip.compress(text, compresslevel=6, mtime=0))
+    with suppress(OSError):  # a cache that cannot be written to is done without
+        atomic.write_bytes(path, gzip.compress(text, compresslevel=6, mtime=0))

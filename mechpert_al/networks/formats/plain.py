@@ -23,10 +23,10 @@ PAIRS = (
 )
 WEIGHTS = ("weight", "score", "combined_score", "confidence", "edge_weight", "interaction_score")
 RESOURCES = ("resource", "resources", "database", "databases", "source_database")
-#: Words of which headers are made, and never gene names.
+#: Words of which headers are made, and gene names are not (ID1 is a gene).
 WORDS = re.compile(
-    r"(gene|protein|node|interactor|source|target|from|to|symbol|name|id|partner|bait|prey|"
-    r"regulator|official|a|b|1|2|[ _.#-])+",
+    r"(?!id[12ab]?$)([ _.#-]|gene|protein|node|interactor|source|target|from|to|symbol|name|id|"
+    r"partner|bait|prey|regulator|official)+[12ab]?",
     re.IGNORECASE,
 )
 
@@ -35,50 +35,51 @@ def _key(column: str) -> str:
     return re.sub(r"[ .#-]+", "_", column.strip().lower()).strip("_")
 
 
-def _pair(columns: tuple[str, ...]) -> tuple[str, str] | None:
-    """The two columns of genes, if exactly one pair of columns can be meant."""
-    keys = {_key(column): column for column in columns}
+def _pair(file: TextFile) -> tuple[str, str] | None:
+    """The two columns of genes, if the first line is a header in which one pair can be meant."""
+    keys = {_key(column): column for column in file.columns}
     for first, second in PAIRS:
         if first in keys and second in keys:
             return keys[first], keys[second]
-    found = []
-    for one, two in (("1", "2"), ("a", "b")):
-        for key, column in keys.items():
-            stem = re.fullmatch(rf"(.*?[a-z]_?){one}|{one}", key)
-            twin = key[: -len(one)] + two
-            if stem and twin in keys and not key.startswith(("score", "weight", "organism")):
-                found.append((column, keys[twin]))
-    return found[0] if len(found) == 1 else None
+    twins = [
+        (keys[key], keys[twin])
+        for key in keys
+        for one, two in (("1", "2"), ("a", "b"))
+        if key.endswith(one) and (twin := key[:-1] + two) in keys and WORDS.fullmatch(key)
+    ]
+    return twins[0] if len(twins) == 1 and not _stands_below(twins[0], file) else None
+
+
+def _stands_below(names: tuple[str, ...], file: TextFile) -> bool:
+    """Whether a name of the first line is also a cell further down, so that it is no header."""
+    below = file.lines[file.n_comments + 1 :]
+    return any(name in cells(line, file.delimiter)[:2] for line in below for name in names)
 
 
 def _is_number(text: str) -> bool:
     return re.fullmatch(r"[-+]?\d*[.,]?\d+([eE][-+]?\d+)?", text) is not None
 
 
-def _looks_like_header(columns: tuple[str, ...]) -> bool:
-    """Whether the first two cells are made of header words ("B" alone may be a gene)."""
-    return all(len(cell) > 1 and WORDS.fullmatch(cell) for cell in columns[:2])
-
-
 def _recognise(file: TextFile) -> str:
     if file.suffix == ".sif" or file.first.lstrip().startswith("<"):
         return ""
-    columns = file.columns
-    if pair := _pair(columns):
+    if pair := _pair(file):
         return f"columns {pair[0]} and {pair[1]}"
-    body = [line for line in file.lines[file.n_comments :] if line.strip()]
-    width = {len(cells(line, file.delimiter)) for line in body}
-    if _looks_like_header(columns) or file.first.startswith("#"):
+    names = (*file.columns, "", "")[:2]
+    has_header = any(map(WORDS.fullmatch, names)) and not _stands_below(names, file)
+    if has_header or file.first.startswith("#"):
         return ""
+    rows = [cells(line, file.delimiter) for line in file.lines[file.n_comments :] if line.strip()]
+    width = {len(row) for row in rows}
     if width == {2}:
         return "two columns, no header"
-    if width == {3} and all(_is_number(cells(line, file.delimiter)[2]) for line in body):
+    if width == {3} and all(_is_number(row[2]) for row in rows):
         return "two columns and a number, no header"
     return ""
 
 
 def _read(file: TextFile, options: Options) -> Links:
-    pair = _pair(file.columns)
+    pair = _pair(file)
     if pair is None:
         names = ("source", "target", "weight")[: len(file.columns)]
         frame = file.table(has_header=False, names=names)

@@ -12,7 +12,6 @@ import numpy as np
 from mechpert_al.errors import DataError, UsageError
 from mechpert_al.networks.formats.base import Format, Options, has_columns
 from mechpert_al.networks.links import Links
-from mechpert_al.networks.naming import refuse_foreign
 from mechpert_al.networks.prior import LeftOut
 from mechpert_al.textfile import TextFile, numbers
 
@@ -40,13 +39,19 @@ def _read(file: TextFile, options: Options) -> Links:
         np.array([place[name] for name in names], dtype=np.int64)[frame[column].cat.codes]
         for column, names in zip(("protein1", "protein2"), categories, strict=True)
     )
+    foreign = [name for name in ids if not name.startswith("9606.")]
+    if foreign:
+        raise DataError(
+            f"{file.path}: {len(foreign)} of {len(ids)} proteins are not human, such as "
+            f"{foreign[0]} (the number in front is the species; human is 9606)",
+            "Give the human network, 9606.protein.links.",
+        )
     if options.info is None:
         raise DataError(
             f"{file.path}: the names are STRING protein ids ({ids[0]}), not gene symbols",
             "Give the file that names them too: --info with STRING's protein.info "
             "(or protein.aliases) file of the same version.",
         )
-    refuse_foreign([name for name in ids if not name.startswith("9606.")] or ["9606"], file.path)
     links = Links(
         tuple(ids),
         first,
@@ -82,7 +87,7 @@ def _scores(file: TextFile) -> pd.DataFrame:
     if len(beyond):
         raise DataError(
             f"{file.path}, line {beyond[0]}: combined_score is "
-            f"{frame.at[beyond[0], 'combined_score']}, expected 0 to {FULL_SCORE}"
+            f"{frame.at[beyond[0], 'combined_score']!s}, expected 0 to {FULL_SCORE}"
         )
     return frame
 

@@ -1,0 +1,227 @@
+"""Plain edge lists, and what every format goes through: scores, species, symbols."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from mechpert_al.errors import DataError, UsageError
+from mechpert_al.networks import PriorNetwork, read_network
+from mechpert_al.symbols import SymbolTable
+
+CASES = Path(__file__).parents[1] / "cases"
+
+
+def written(folder: Path, content: str | bytes, name: str = "network.txt") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def pairs(network: PriorNetwork) -> dict[str, float]:
+    return {f"{first}|{second}": weight for first, second, weight in network.edges()}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "source\ttarget\nTP53\tMDM2\nATM\tTP53\n",
+        "target,source\r\nTP53,MDM2\r\nATM,TP53\r\n",
+        '\ufeff"Source";"Target";"Resource"\n"TP53";"MDM2";"a;b"\n"ATM";"TP53";"c"\n',
+        "gene1 gene2\nTP53 MDM2\nATM TP53\n",
+        "Gene A\tGene B\tpmid\nTP53\tMDM2\t1\nATM\tTP53\t2\n",
+        "#node_1\tnode_2\nTP53\tMDM2\nATM\tTP53\n",
+        "tf,gene\nTP53,MDM2\nATM,TP53\n",
+        "# made by hand\nfrom\tto\nTP53\tMDM2\n\nATM\tTP53\n",
+        "TP53\tMDM2\nATM\tTP53\n",
+        "TP53 , MDM2\nATM , TP53\n",
+        "TP53   MDM2\nATM TP53",
+        gzip.compress(b"source,target\nTP53,MDM2\nATM,TP53\n"),
+        "source\ttarget\nTP53\tMDM2\nATM\tTP53\n".encode("utf-16"),
+    ],
+)
+def test_edge_lists_of_many_dialects(tmp_path, content):
+    network = read_network(written(tmp_path, content))
+    assert pairs(network) == {"ATM|TP53": 1, "MDM2|TP53": 1}
+    assert network.genes == ("ATM", "MDM2", "TP53")
+    assert network.reading.recognised == "an edge list"
+
+
+@pytest.mark.parametrize("first", ["GENE1,GENE2", "P1,P2", "ID1,ID2", "AXIN1,AXIN2"])
+def test_a_first_link_is_not_taken_for_a_header(tmp_path, first):
+    one, other = first.split(",")
+    network = read_network(written(tmp_path, f"{first}\n{other},XYZ\n"))
+    assert set(pairs(network)) == {f"{one}|{other}", f"{other}|XYZ"}
+
+
+@pytest.mark.parametrize(
+    ("content", "weights", "note"),
+    [
+        ("source,target,weight\nA1BG,TP53,0.5\nATM,TP53,1\n", (0.5, 1), "weights = weight / 1"),
+        ("A1BG TP53 0.5\nATM TP53 1\n", (0.5, 1), "weights = weight / 1"),
+        ("source,target,score\nA1BG,TP53,500\nATM,TP53,900\n", (0.5, 0.9), "score / 1000"),
+        ("source,target,weight\nA1BG,TP53,-0.5\nATM,TP53,1\n", (0.5, 1), "signs left out"),
+        ("source;target;weight\nA1BG;TP53;0,5\nATM;TP53;1,0\n", (0.5, 1), "weights = weight / 1"),
+    ],
+)
+def test_weights(tmp_path, content, weights, note):
+    network = read_network(written(tmp_path, content))
+    assert pairs(network) == {"A1BG|TP53": weights[0], "ATM|TP53": weights[1]}
+    assert any(note in one for one in network.reading.notes)
+
+
+def test_a_scale_that_cannot_be_told_is_asked_about(tmp_path):
+    path = written(tmp_path, "source,target,weight\nA1BG,TP53,3\nATM,TP53,20\n")
+    with pytest.raises(DataError, match="values go up to 20"):
+        read_network(path)
+    assert pairs(read_network(path, scale=20)) == {"A1BG|TP53": 0.15, "ATM|TP53": 1}
+    with pytest.raises(DataError, match="a full score was said to be 10"):
+        read_network(path, scale=10)
+
+
+def test_links_of_weight_zero_and_below_the_minimum_are_counted(tmp_path):
+    path = written(tmp_path, "source,target,weight\nA1BG,TP53,0\nATM,TP53,0.3\nATM,MDM2,0.7\n")
+    network = read_network(path, min_score=0.5)
+    assert pairs(network) == {"ATM|MDM2": 0.7}
+    assert network.dropped["zero_weight_lines"] == 1
+    assert network.dropped["low_score_lines"] == 1
+    assert network.dropped["genes_without_link"] == 2
+    with pytest.raises(DataError, match="no link is left"):
+        read_network(path, min_score=0.9)
+
+
+def test_a_minimum_needs_scores_and_a_range(tmp_path):
+    path = written(tmp_path, "A1BG,TP53\nATM,TP53\n")
+    with pytest.raises(DataError, match="the links have no score"):
+        read_network(path, min_score=0.5)
+    weighted = written(tmp_path, "A1BG,TP53,0.5\n")
+    for least in (-1, 1001):
+        with pytest.raises(UsageError, match="the minimum score is"):
+            read_network(weighted, min_score=least)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            "source,target,weight\nA,B,0.5\nA,C,high\n",
+            "line 3: weight is 'high', expected a number",
+        ),
+        ("source,target,weight\nA,B,0.5\nA,C,\n", "line 3: weight is ''"),
+        ("source;target;weight\nA;B;0,5\nA;C;0.5\n", "line 2: weight is '0,5'"),
+        ("source,target\nA,B\nA,\n", "line 3: target is empty"),
+        ("source,target\nA,B\nA,B,C,D\n", "Expected 2 fields in line 3, saw 4"),
+        ("source,target,weight,score\nA,B,1,1\n", "more than one column of weights: weight, score"),
+        ("source,target,source\nA,B,C\n", "more than one column is called source"),
+        ("source,target\n1,A,B\n2,A,C\n", "not a table of 2 columns"),  # row names of R
+        ("protein,other\nA,B\n", "not recognised as a network"),
+        ("name\nA\n", "not recognised as a network"),
+        ("gene_1,gene_2,id_1,id_2\nA,B,1,2\n", "not recognised as a network"),
+        ("", "the file is empty"),
+        (b"\x89HDF\r\n\x1a\n\xff\xff", "not UTF-8 text"),
+    ],
+)
+def test_bad_edge_lists_are_refused_with_their_line(tmp_path, content, said):
+    path = written(tmp_path, content)
+    with pytest.raises(DataError) as caught:
+        read_network(path)
+    assert said in str(caught.value)
+    assert path.name in str(caught.value)
+
+
+def test_an_unknown_format_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="no network format 'excel'"):
+        read_network(written(tmp_path, "A,B\n"), format="excel")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("Trp53 Mdm2 Atm Chek1", "gene symbols of the mouse or rat"),
+        ("ENSMUSG00000059552 ENSMUSG00000020184 Atm Chek1 ENSMUSG00000034218", "of the mouse"),
+        ("10090.ENSMUSP1 10090.ENSMUSP2 10090.ENSMUSP3 10090.ENSMUSP4", "another species"),
+        ("9606.ENSP00000269305 9606.ENSP00000258149", "STRING protein ids"),
+        ("ENSG00000141510 ENSG00000135679 ENSG00000149311 ENSG00000149554", "Ensembl ids"),
+        ("P04637 Q00987 Q13315 O14757", "UniProt accessions"),
+        ("7157 4193 472 1111", "NCBI (Entrez) gene ids"),
+    ],
+)
+def test_names_that_are_no_human_symbols_are_recognised(tmp_path, names, said):
+    one, *others = names.split()
+    content = "source,target\n" + "".join(f"{one},{other}\n" for other in others)
+    with pytest.raises(DataError) as caught:
+        read_network(written(tmp_path, content))
+    assert said in str(caught.value)
+    assert one in str(caught.value)
+    assert caught.value.hint
+
+
+def test_human_names_with_small_letters_are_fine(tmp_path):
+    content = "C1orf43,C11orf58\nC1orf43,C9orf72\nC11orf58,TP53\n"
+    assert read_network(written(tmp_path, content)).n_genes == 4
+
+
+def test_case_regulon():
+    case = CASES / "rename-collision"
+    checks = json.loads((case / "expected.json").read_text())["checks"]
+    (check,) = [one for one in checks if one["id"] == "regulon"]
+    network = read_network(case / "regulon.tsv")
+    expected = check["values"]
+    assert network.n_edges == expected["edges"]
+    for gene, neighbours in expected["neighbours"].items():
+        assert sorted(network.neighbours(gene)) == neighbours
+    degree = dict(zip(network.genes, network.degree, strict=True))
+    assert {gene: degree[gene] for gene in expected["degree"]} == expected["degree"]
+    assert network.info()["not_matched"] == expected["not_matched"]
+    (left_out,) = network.reading.not_matched
+    assert (left_out.name, left_out.line) == ("STRA13", 6)
+    for wanted in check["must_mention"]:
+        assert wanted in left_out.name + left_out.why
+    assert network.reading.renamed[0] == network.reading.renamed[-1]
+    assert network.info()["renamed"] == {"BHLHB2": "BHLHE40"}
+
+
+TABLE = SymbolTable(
+    dict.fromkeys(["NEW", "ELSE", "OTHER", "FAR"], ""),
+    {"OLD": ["NEW"], "OLDER": ["NEW"], "TORN": ["ELSE", "OTHER"]},
+    {"NICK": ["NEW"], "PET": ["FAR", "ELSE"]},
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected", "left_out"),
+    [
+        ("OLD,X\nY,X", {"OLD|X", "X|Y"}, []),  # alone, a name stays as it is
+        ("OLD,X\nNEW,Y", {"NEW|X", "NEW|Y"}, []),
+        ("OLD,X\nOLDER,Y", {"NEW|X", "NEW|Y"}, []),  # two former names of one gene
+        ("NICK,X\nNEW,Y", {"NEW|X", "NEW|Y"}, []),
+        ("NICK,X\nY,X", {"NICK|X", "X|Y"}, []),
+        ("OLD,NEW\nNEW,Y", {"NEW|Y"}, []),  # becomes a link to itself
+        ("TORN,X\nY,X", {"TORN|X", "X|Y"}, []),  # neither reading is in the file
+        ("TORN,X\nELSE,Y", {"TORN|X", "ELSE|Y"}, []),  # the other reading is left: OTHER
+        ("TORN,X\nELSE,OTHER\nX,Y", {"ELSE|OTHER", "X|Y"}, ["TORN"]),
+        ("PET,X\nELSE,Y", {"ELSE|Y"}, ["PET"]),
+        ("9-Sep,X\nY,X", {"X|Y"}, ["9-Sep"]),
+    ],
+)
+def test_one_gene_one_node(tmp_path, content, expected, left_out):
+    network = read_network(written(tmp_path, f"source,target\n{content}\n"), symbols=TABLE)
+    assert set(pairs(network)) == expected
+    assert network.info()["not_matched"] == left_out
+    assert network.dropped.get("not_matched_lines", 0) == len(left_out)
+
+
+def test_the_reading_is_told(tmp_path):
+    path = written(
+        tmp_path, "source,target,resource,year\nTP53,MDM2,STRING,1999\nMDM2,TP53,,2000\n"
+    )
+    info = read_network(path).info()
+    assert info["file"] == str(path)
+    assert info["because"] == "columns source and target"
+    assert (info["n_lines"], info["n_names"], info["n_pairs"]) == (2, 2, 1)
+    assert info["sources"] == {"STRING": 1}
+    assert info["notes"] == ["columns not used: year"]
+    json.dumps(info)
