@@ -275,5 +275,5 @@ def _unpacked(raw: io.BufferedReader, member: str) -> io.BufferedReader:
     if member:
         return io.BufferedReader(zipfile.ZipFile(raw).open(member))  # type: ignore[arg-type]
     if raw.peek(2)[:2] == b"\x1f\x8b":
-        return io.BufferedReader(gzip.GzipFile(fileobj=raw))  # type: ignore[arg-type]
+        return io.BufferedReader(gzip.GzipFile(fileobj=raw))
     return raw

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from mechpert_al.networks.centralities import MEASURES, centrality
 from mechpert_al.networks.prior import PriorNetwork
-from mechpert_al.networks.reading import read_network
+from mechpert_al.networks.reading import names_in, read_network
 
-__all__ = ["MEASURES", "PriorNetwork", "centrality", "read_network"]
+__all__ = ["MEASURES", "PriorNetwork", "centrality", "names_in", "read_network"]

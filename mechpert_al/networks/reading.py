@@ -85,6 +85,23 @@ def read_network(
     return network
 
 
+def names_in(path: str | PathLike[str]) -> dict[str, int] | None:
+    """Every name in a network file, with its first line; None if the file is not a network.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    file = TextFile.of(Path(path))
+    try:
+        chosen, _ = recognise(file)
+    except DataError:
+        return None
+    links = chosen.read(file, Options())
+    return dict(zip(links.names, links.first_lines().tolist(), strict=True))
+
+
 def threshold(min_score: float | None) -> float:
     """A threshold between 0 and 1, whichever scale it was given on.
 

@@ -7,6 +7,7 @@ itself, whatever other gene once had it as a name.
 
 from __future__ import annotations
 
+from mechpert_al.symbols.checking import SymbolCheck, check_symbols
 from mechpert_al.symbols.damage import Damage
 from mechpert_al.symbols.gene_list import GeneList, read_gene_list, refuse_damaged
 from mechpert_al.symbols.matching import Collision, Matching, Renaming, Unmatched, match
@@ -19,8 +20,10 @@ __all__ = [
     "Identity",
     "Matching",
     "Renaming",
+    "SymbolCheck",
     "SymbolTable",
     "Unmatched",
+    "check_symbols",
     "match",
     "read_gene_list",
     "refuse_damaged",
