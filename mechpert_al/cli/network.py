@@ -75,7 +75,7 @@ def check(
     if as_json:
         print_json(_document(read, weighted, edges))
         return
-    table(["", ""], _summary(read))
+    table(["", ""], _summary(read, weighted))
     if edges:
         click.echo()
         table(["gene", "gene", "weight>"], read.edges())
@@ -219,7 +219,7 @@ def _document(read: PriorNetwork, weighted: bool, edges: bool) -> dict[str, Any]
     return document
 
 
-def _summary(read: PriorNetwork) -> list[tuple[str, Any]]:
+def _summary(read: PriorNetwork, weighted: bool) -> list[tuple[str, Any]]:
     reading = read.reading
     rows: list[tuple[str, Any]] = [("genes", read.n_genes), ("links", read.n_edges)]
     if reading is not None:
@@ -229,6 +229,10 @@ def _summary(read: PriorNetwork) -> list[tuple[str, Any]]:
             ("pairs in the file", reading.n_pairs),
         ]
         rows += [("note", note) for note in reading.notes]
+    if read.is_weighted:
+        data = read.adjacency.data
+        use = "length = 1 / weight" if weighted else "not used without --weighted"
+        rows.append(("weights", f"{data.min():g} to {data.max():g}; in shortest paths {use}"))
     rows += [(f"links from {source}", count) for source, count in read.sources.items()]
     rows += [(reason.replace("_", " "), count) for reason, count in read.dropped.items()]
     rows += [("not letter for letter", line) for line in _told(read)]

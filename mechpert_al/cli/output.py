@@ -17,6 +17,7 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -74,7 +75,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = ""
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int) -> Iterator[Callable[..., None]]:
     """Show how far a long task is, on stderr.
 
     Parameters
@@ -86,31 +87,74 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
     Yields
     ------
-    A function to call with the number of steps done since the last call.
+    callable
+        To be called with the number of steps done since the last call (1 by default).
     """
+    with _shown(what, total, in_bytes=False) as shown:
+        yield shown.advance
+
+
+@contextmanager
+def byte_progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show how much of a file has come, on stderr.
+
+    Yields
+    ------
+    callable
+        To be called with the bytes that are there and their total (None = not known).
+    """
+    with _shown(what, None, in_bytes=True) as shown:
+        yield shown.reach
+
+
+@contextmanager
+def _shown(what: str, total: int | None, *, in_bytes: bool) -> Iterator[_Bar | _Lines]:
     console = _console(stderr=True)
-    if console.is_terminal:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    if not console.is_terminal:
+        yield _Lines(what, total)
+        return
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as bars:
-            task = bars.add_task(clean(what), total=total)
-            yield lambda steps=1: bars.advance(task, steps)
-    else:
-        yield _PlainProgress(clean(what), total).advance
+    count = DownloadColumn() if in_bytes else MofNCompleteColumn()
+    name = TextColumn("{task.description}", markup=False)
+    with Progress(name, BarColumn(), count, TimeRemainingColumn(), console=console) as bars:
+        yield _Bar(bars, bars.add_task(clean(what), total=total))
 
 
-class _PlainProgress:
-    """Progress as a few lines: one at each tenth of the way."""
+class _Bar:
+    """Progress in a terminal."""
 
-    def __init__(self, what: str, total: int) -> None:
-        self.what, self.total = what, max(total, 1)
+    def __init__(self, bars: Progress, task: TaskID) -> None:
+        self.bars, self.task = bars, task
+
+    def advance(self, steps: int = 1) -> None:
+        self.bars.advance(self.task, steps)
+
+    def reach(self, done: int, total: int | None) -> None:
+        self.bars.update(self.task, completed=done, total=total)
+
+
+class _Lines:
+    """Progress elsewhere: a line at each tenth of the way."""
+
+    def __init__(self, what: str, total: int | None) -> None:
+        self.what, self.total = what, total
         self.done = 0
 
     def advance(self, steps: int = 1) -> None:
-        before, self.done = self.done, self.done + steps
-        if 10 * self.done // self.total > 10 * before // self.total:
-            say(f"{self.what}: {self.done} of {self.total}")
+        self.reach(self.done + steps, self.total)
+
+    def reach(self, done: int, total: int | None) -> None:
+        if total and 10 * done // total > 10 * self.done // total:
+            say(f"{self.what}: {done} of {total}")
+        self.done = done
 
 
 def clean(text: str) -> str:
