@@ -12,11 +12,16 @@ from scipy import sparse
 from mechpert_al.agents.panel import Panel
 from mechpert_al.consensus.kernel import diffusion_kernel, unit_diagonal
 from mechpert_al.consensus.network import ConsensusNetwork
+from mechpert_al.effects.align import align
+from mechpert_al.effects.correlation import profile_correlation
+from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import UsageError
 from mechpert_al.networks import PriorNetwork
 
 #: Dimensions of the prior network's spectral embedding, the features used when none are given.
 N_SPECTRAL = 50
+#: What another line's measured correlations count beside the consensus kernel.
+OTHER_LINE_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,9 @@ class Knowledge:
         Gene features, shape (n_genes, n_features); a gene without features has a row of NaN.
     agents
         Each single agent's network, for `agent:NAME` predictors.
+    other_line
+        A screen of the candidates in another cell line that was measured already; its
+        correlations are added to the kernel.
     """
 
     consensus: ConsensusNetwork
@@ -42,6 +50,7 @@ class Knowledge:
     prior: PriorNetwork | None = None
     features: np.ndarray | None = None
     agents: Mapping[str, ConsensusNetwork] = field(default_factory=dict)
+    other_line: EffectTable | None = None
 
     @classmethod
     def from_panel(
@@ -70,10 +79,17 @@ class Knowledge:
     def n_genes(self) -> int:
         return len(self.genes)
 
-    @property
+    @cached_property
     def kernel(self) -> np.ndarray:
-        """The consensus kernel, shape (n_genes, n_genes)."""
-        return self.consensus.kernel
+        """The kernel of strategies and predictors, shape (n_genes, n_genes).
+
+        The consensus kernel; with another line measured, K + ½ R scaled to a unit diagonal, R the
+        positive semi-definite part of that line's profile correlations.
+        """
+        if self.other_line is None:
+            return self.consensus.kernel
+        measured = line_correlation(self.other_line, self.genes)
+        return unit_diagonal(self.consensus.kernel + OTHER_LINE_WEIGHT * measured)
 
     @property
     def similarity_network(self) -> ConsensusNetwork:
@@ -139,3 +155,31 @@ class Knowledge:
     def with_consensus(self, consensus: ConsensusNetwork) -> Knowledge:
         """The same knowledge with another consensus network."""
         return replace(self, consensus=consensus)
+
+
+def line_correlation(effects: EffectTable, genes: tuple[str, ...]) -> np.ndarray:
+    """Correlations of the centred profiles measured in a line, positive semi-definite.
+
+    Parameters
+    ----------
+    effects
+        The line's screen, matched to the genes by symbol.
+    genes
+        The candidates; one that was not measured has a row of zeros.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_genes, n_genes).
+    """
+    aligned = align(effects, genes, "the other line")
+    values = aligned.effects.values.astype(np.float64)
+    known = ~np.isnan(values)
+    means = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    correlation, _ = profile_correlation(values - means)
+    correlation = np.nan_to_num(correlation, nan=0.0)
+    eigenvalues, vectors = np.linalg.eigh(correlation)
+    whole = np.zeros((len(genes), len(genes)))
+    block = np.ix_(aligned.numbers, aligned.numbers)
+    whole[block] = (vectors * np.maximum(eigenvalues, 0)) @ vectors.T
+    return whole
