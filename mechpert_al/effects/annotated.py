@@ -78,6 +78,7 @@ class AnnotatedFile:
         self.close()
 
     def close(self) -> None:
+        """Let go of the file."""
         close = getattr(self.root, "close", None)
         if close is not None:
             close()
@@ -146,14 +147,17 @@ class AnnotatedFile:
     # ------------------------------------------------------------------ matrices and notes
     @cached_property
     def shape(self) -> tuple[int, int]:
+        """(n_obs, n_vars)."""
         return len(self.observations), len(self.variables)
 
     @property
     def layers(self) -> list[str]:
+        """Names of the layers."""
         return list(self.root["layers"]) if "layers" in self.root else []
 
     @property
     def has_x(self) -> bool:
+        """Whether there is a matrix ``X``."""
         return "X" in self.root
 
     def matrix(self, layer: str | None = None) -> StoredMatrix:

@@ -31,6 +31,8 @@ UNASSIGNED = frozenset(
 # A guide number after the word: NegCtrl0, non-targeting_00012, NTg1, NT-1 (but not NT5, a gene).
 _NUMBERED = re.compile(r"(?P<word>.*?[a-z)])(?:-?(?:g|sg|guide)-?\d+|-\d+)")
 _NUMBERED_LONG = re.compile(r"(?P<word>.{4,}?[a-z)])\d+")
+# What names of constructs add: a plasmid (3x_neg_ctrl_pMJ144-1), a vector (p_INTERGENIC393453).
+_CONSTRUCT = re.compile(r"-p[a-z]{2}\d+(-\d+)?$|^p-")
 INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
 
 
@@ -48,7 +50,7 @@ def word_of(label: str) -> str:
 
 def control_word(label: str) -> str | None:
     """The control word that the label is, a guide number after it left out, or None."""
-    word = word_of(label)
+    word = _CONSTRUCT.sub("", word_of(label))
     for candidate in (word, *_without_number(word)):
         if candidate in CONTROLS:
             return candidate

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 FORMAT = "mechpert-al effects 1"
 KEY = "mechpert_al"
-LABEL_COLUMNS = ("gene", "condition", "target_gene", "gene_target")
 
 
 def read_effects(path: str | Path) -> EffectTable:
     """Read effect profiles: an effects file, or any AnnData whose rows are perturbations.
 
+    A text table and a normalised bulk file are converted on the way, with the default options.
     Rows are named by ``obs["perturbation"]`` where it is there, else by ``obs_names``; cells by
     ``obs["n_cells"]`` and standard errors by ``layers["standard_error"]`` where they are there.
     Control rows are not perturbations: they are left out and named in ``info["control_rows"]``.
@@ -41,19 +41,17 @@ def read_effects(path: str | Path) -> EffectTable:
     ------
     DataError
         If the file holds single cells, repeated rows or readouts, infinite values, or nothing.
+        The message says how to convert it.
     """
     path = Path(path)
     if not is_annotated(path):
-        raise DataError(
-            f"{path}: no effects file (.h5ad)",
-            f"Turn it into one: mechpert-al effects convert {path} -o effects.h5ad",
-        )
+        return _converted(path)
     with AnnotatedFile(path) as file:
-        labels = _row_labels(file)
-        _refuse_cells(file, labels)
+        if file.note(KEY) is None and not _is_direct(file):
+            return _converted(path)
         has_errors = "standard_error" in file.layers
         return _table(
-            labels,
+            _row_labels(file),
             file.variables,
             file.matrix().dense(),
             file.numbers("obs", "n_cells") if file.has("obs", "n_cells") else None,
@@ -147,20 +145,30 @@ def _row_labels(file: AnnotatedFile) -> list[str]:
     return list(file.observations)
 
 
-def _refuse_cells(file: AnnotatedFile, labels: Sequence[str]) -> None:
-    """Rows that repeat a few labels are cells, not perturbations."""
-    columns = [(len(set(labels)), "perturbation" if file.has("obs", "perturbation") else "index")]
-    for name in LABEL_COLUMNS:
-        if file.has("obs", name):
-            columns.append((len(file.labels("obs", name).names), name))
-    n_labels, name = min(columns)
-    if len(labels) >= max(2 * n_labels, n_labels + 2):
+def _is_direct(file: AnnotatedFile) -> bool:
+    """Whether the rows are perturbations, each once, under their own names.
+
+    Raises
+    ------
+    DataError
+        If the file holds no effects.
+    """
+    from mechpert_al.effects.readers.kinds import classify, is_replogle_bulk
+
+    kind, why = classify(file)
+    if kind != "effects":
         raise DataError(
-            f"{file.path}: {len(labels)} rows for {n_labels} labels in obs[{name!r}]: these look "
-            "like single cells, not effects",
+            f"{file.path}: no effects. {why}",
             "Turn them into effects: "
-            f"mechpert-al effects convert {file.path} --kind counts -o effects.h5ad",
+            f"mechpert-al effects convert {file.path} --kind {kind} -o effects.h5ad",
         )
+    return not is_replogle_bulk(file)
+
+
+def _converted(path: Path) -> EffectTable:
+    from mechpert_al.effects.conversion import convert
+
+    return convert(path)[0]
 
 
 def _table(

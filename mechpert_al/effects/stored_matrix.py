@@ -11,8 +11,8 @@ from scipy import sparse
 
 from mechpert_al.errors import DataError
 
-BLOCK_VALUES = 1 << 22
-"""Stored numbers in one block: 32 MiB in 64 bits."""
+BLOCK_VALUES = 1 << 21
+"""Stored numbers in one block: 16 MiB in 64 bits."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -90,10 +90,12 @@ class EffectTable:
     # ------------------------------------------------------------------ size and content
     @property
     def n_perturbations(self) -> int:
+        """Number of rows."""
         return len(self.perturbations)
 
     @property
     def n_readouts(self) -> int:
+        """Number of columns."""
         return len(self.readouts)
 
     @cached_property
@@ -108,10 +110,12 @@ class EffectTable:
 
     @property
     def n_measured(self) -> int:
+        """Values that are there."""
         return int(self.is_measured.sum())
 
     @property
     def n_not_measured(self) -> int:
+        """Values that are missing."""
         return self.values.size - self.n_measured
 
     @cached_property

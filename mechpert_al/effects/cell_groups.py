@@ -1,0 +1,133 @@
+"""Which cells belong to which perturbation, and which controls they are compared with."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mechpert_al.effects.annotated import AnnotatedFile
+from mechpert_al.effects.conversion import ConvertOptions
+from mechpert_al.effects.labels import CONTROL
+from mechpert_al.effects.perturbation_column import PerturbationColumn
+from mechpert_al.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class CellGroups:
+    """Groups of cells.
+
+    Parameters
+    ----------
+    names
+        Perturbations with enough cells; groups 0 … n − 1.
+    batches
+        Batches with enough controls; their controls are the groups n, n + 1, …
+    group
+        Group of each cell, −1: none; shape (n_cells,).
+    batch
+        Batch of each cell, −1: none; shape (n_cells,).
+    too_few
+        Perturbation → cells, where these are too few.
+    unmatched
+        Batch → perturbed cells without enough controls beside them.
+    """
+
+    names: tuple[str, ...]
+    batches: tuple[str, ...]
+    group: np.ndarray
+    batch: np.ndarray
+    too_few: Mapping[str, int] = field(default_factory=dict)
+    unmatched: Mapping[str, int] = field(default_factory=dict)
+
+    def n_by_batch(self, is_empty: np.ndarray) -> np.ndarray:
+        """Cells with counts, shape (n_perturbations, n_batches)."""
+        numbers = np.zeros((len(self.names), len(self.batches)))
+        used = (self.group >= 0) & (self.group < len(self.names)) & ~is_empty
+        np.add.at(numbers, (self.group[used], self.batch[used]), 1)
+        return numbers
+
+
+def group_cells(
+    file: AnnotatedFile,
+    column: PerturbationColumn,
+    name_of: Mapping[str, str],
+    options: ConvertOptions,
+) -> CellGroups:
+    """Put the cells of a file into groups.
+
+    Parameters
+    ----------
+    name_of
+        Name in the column → name in the table.
+
+    Raises
+    ------
+    DataError
+        If no batch has enough controls, or no perturbation enough cells.
+    """
+    names, code = _perturbations(column, name_of)
+    batches, batch = batches_of(file, options.batch)
+    is_control = code == len(names)
+    is_perturbed = (code >= 0) & ~is_control
+    n_control = np.bincount(batch[is_control & (batch >= 0)], minlength=len(batches))
+    has_controls = np.append(n_control >= options.min_cells, False)  # batch −1 has none
+    if not has_controls.any():
+        raise DataError(
+            f"{file.path}: {is_control.sum()} control cells"
+            + (f", at most {n_control.max()} in a batch" if options.batch else "")
+            + f"; at least {options.min_cells} are needed",
+            "Lower --min-cells" + (", or leave --batch out." if options.batch else "."),
+        )
+    is_matched = is_perturbed & has_controls[batch]
+    n_cells = np.bincount(code[is_matched], minlength=len(names))
+    is_enough = n_cells >= options.min_cells
+    new_batch = _renumbered(has_controls)
+    group = np.full(len(code), -1)
+    group[is_matched] = _renumbered(is_enough)[code[is_matched]]
+    beside = is_control & has_controls[batch]
+    group[beside] = is_enough.sum() + new_batch[batch[beside]]
+    return CellGroups(
+        tuple(itertools.compress(names, is_enough)),
+        tuple(itertools.compress(batches, has_controls)),
+        group,
+        new_batch[batch],
+        dict(itertools.compress(zip(names, n_cells.tolist(), strict=True), ~is_enough)),
+        _counted(batches, batch[is_perturbed & ~is_matched]),
+    )
+
+
+def _perturbations(
+    column: PerturbationColumn, name_of: Mapping[str, str]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names, and the name's number for each cell: −1 none, n_names the control."""
+    names = tuple(dict.fromkeys(name_of[name] for name in column.reading.names))
+    number: dict[str | None, int] = {name: code for code, name in enumerate(names)}
+    number |= {name: number[name_of[name]] for name in column.reading.names}
+    number |= {CONTROL: len(names), None: -1}
+    code_of = [number[column.reading.name_of[label]] for label in column.labels.names]
+    return names, np.array([*code_of, -1], dtype=np.int64)[column.labels.codes]
+
+
+def batches_of(file: AnnotatedFile, name: str | None) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of the batches, and the batch of each row; a single one if no column is named."""
+    if name is None:
+        return ("all cells",), np.zeros(file.shape[0], dtype=np.int64)
+    if not file.has("obs", name):
+        have = ", ".join(file.columns("obs")) or "none"
+        raise DataError(f"{file.path}: no column obs[{name!r}]", f"Columns of obs: {have}.")
+    labels = file.labels("obs", name)
+    return labels.names, labels.codes
+
+
+def _renumbered(is_kept: np.ndarray) -> np.ndarray:
+    """New numbers of what is kept, −1 for the rest."""
+    return np.where(is_kept, np.cumsum(is_kept) - 1, -1)
+
+
+def _counted(names: tuple[str, ...], codes: np.ndarray) -> dict[str, int]:
+    numbers, counts = np.unique(codes, return_counts=True)
+    labels = (*names, "(no batch)")
+    return {labels[code]: n for code, n in zip(numbers.tolist(), counts.tolist(), strict=True)}

@@ -1,0 +1,263 @@
+"""Sums over groups of cells, read in blocks from a matrix that never lies in memory as a whole.
+
+Memory is (groups × readouts), whatever the number of cells. Values are rounded to a grid of 2⁻²⁸
+(4e-9) before they are added: on that grid sums in 64 bits are exact, so neither the order of the
+cells nor the size of the blocks changes a single bit of the result.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from mechpert_al.effects.stored_matrix import BLOCK_VALUES, StoredMatrix
+from mechpert_al.errors import DataError
+
+TARGET_TOTAL = 10_000
+_GRID = float(1 << 28)
+
+
+@dataclass(frozen=True, eq=False)
+class GroupPlan:
+    """Which cells are added to which group, and which columns to which readout.
+
+    Parameters
+    ----------
+    group
+        Group of each cell, −1: none; shape (n_cells,).
+    n_perturbations, n_controls
+        The first groups are perturbations, the groups after them controls.
+    readout
+        Readout of each column of the matrix; shape (n_columns,).
+    n_readouts
+        Number of readouts.
+    own_readout
+        The readout of which a perturbation's unlogged values are added up too, −1: none;
+        shape (n_perturbations,).
+    """
+
+    group: np.ndarray
+    n_perturbations: int
+    n_controls: int
+    readout: np.ndarray
+    n_readouts: int
+    own_readout: np.ndarray
+
+    @property
+    def n_groups(self) -> int:
+        """Perturbations and controls together."""
+        return self.n_perturbations + self.n_controls
+
+    def is_one_to_one(self) -> bool:
+        """Whether every column is a readout of its own."""
+        return np.array_equal(self.readout, np.arange(self.n_readouts))
+
+
+@dataclass(frozen=True, eq=False)
+class GroupSums:
+    """What was added up.
+
+    Parameters
+    ----------
+    n_cells
+        Cells of each group, empty ones left out; shape (n_groups,).
+    sums, squares
+        Sums of the values and of their squares, float64, shape (n_groups, n_readouts).
+    own_sums
+        Sums of the unlogged values of each perturbation's own readout, (n_perturbations,).
+    control_sums
+        Sums of the unlogged values of the controls, shape (n_controls, n_readouts).
+    is_empty
+        Cells without a single count, bool, shape (n_cells,).
+    """
+
+    n_cells: np.ndarray
+    sums: np.ndarray
+    squares: np.ndarray
+    own_sums: np.ndarray
+    control_sums: np.ndarray
+    is_empty: np.ndarray
+
+
+def sum_counts(
+    matrix: StoredMatrix,
+    plan: GroupPlan,
+    names: tuple[Sequence[str], Sequence[str]],
+    n_values: int = BLOCK_VALUES,
+) -> GroupSums:
+    """Sums of log1p(10000 × count / cell total), the total over all columns.
+
+    Parameters
+    ----------
+    names
+        Names of the cells and of the columns, for messages.
+    n_values
+        Numbers in one block.
+
+    Raises
+    ------
+    DataError
+        If a value is negative, infinite, missing or not whole.
+    """
+    return _add_up(matrix, plan, _Checked(matrix.place, names, is_counts=True), n_values)
+
+
+def sum_expression(
+    matrix: StoredMatrix,
+    plan: GroupPlan,
+    names: tuple[Sequence[str], Sequence[str]],
+    n_values: int = BLOCK_VALUES,
+) -> GroupSums:
+    """Sums of the values as they stand; parameters as `sum_counts`.
+
+    Raises
+    ------
+    DataError
+        If a value is infinite or missing.
+    """
+    return _add_up(matrix, plan, _Checked(matrix.place, names, is_counts=False), n_values)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """Blocks of a matrix as float64, free of values that do not belong there."""
+
+    place: str
+    names: tuple[Sequence[str], Sequence[str]]
+    is_counts: bool
+
+    def blocks(
+        self, matrix: StoredMatrix, n_values: int
+    ) -> Iterator[tuple[slice, sparse.csr_matrix | sparse.csc_matrix]]:
+        is_csc = matrix.form == "csc"
+        blocks = matrix.column_blocks(n_values) if is_csc else matrix.row_blocks(n_values)
+        for part, block in blocks:
+            checked = sparse.csr_matrix(block) if matrix.form == "dense" else block
+            checked = checked.astype(np.float64)
+            checked.sum_duplicates()
+            self._check(checked, part.start)
+            yield part, checked
+
+    def _check(self, block: sparse.csr_matrix | sparse.csc_matrix, start: int) -> None:
+        fits = np.isfinite(block.data)
+        if self.is_counts:
+            fits &= (block.data >= 0) & (block.data == np.rint(block.data))
+        if fits.all():
+            return
+        first = int(np.flatnonzero(~fits)[0])
+        major = start + int(np.searchsorted(block.indptr, first, side="right")) - 1
+        minor = int(block.indices[first])
+        cell, column = (major, minor) if block.format == "csr" else (minor, major)
+        raise DataError(
+            f"{self.place}: {block.data[first]:g} for cell {self.names[0][cell]!r}, readout "
+            f"{self.names[1][column]!r}; expected "
+            + ("a count (a whole number from 0 on)" if self.is_counts else "a finite number"),
+            "Name the layer with raw counts (--layer), or say that these are expression values "
+            "(--kind expression)."
+            if self.is_counts
+            else "Every cell needs a value for every readout.",
+        )
+
+
+def _add_up(matrix: StoredMatrix, plan: GroupPlan, checked: _Checked, n_values: int) -> GroupSums:
+    adder = _Adder(plan, logged=checked.is_counts)
+    if matrix.form == "csc":
+        totals = _totals_by_columns(matrix, checked, n_values)
+        for readouts, block in _whole_readouts(matrix, plan, checked, n_values):
+            adder.add(_scaled(block, totals) if checked.is_counts else block, slice(None), readouts)
+    else:
+        totals = np.empty(matrix.shape[0])
+        to_readout = None if plan.is_one_to_one() else _indicator(plan.readout, plan.n_readouts).T
+        for cells, block in checked.blocks(matrix, n_values):
+            totals[cells] = block.sum(axis=1).A1
+            values = block if to_readout is None else (block @ to_readout).tocsr()
+            if checked.is_counts:
+                values = _scaled(values, totals[cells])
+            adder.add(values, cells, np.arange(plan.n_readouts))
+    is_empty = totals == 0 if checked.is_counts else np.zeros(len(totals), dtype=bool)
+    used = plan.group[(plan.group >= 0) & ~is_empty]
+    n_cells = np.bincount(used, minlength=plan.n_groups)
+    return GroupSums(
+        n_cells, adder.sums, adder.squares, adder.own_sums, adder.control_sums, is_empty
+    )
+
+
+class _Adder:
+    """Adds blocks of values to the sums of their groups."""
+
+    def __init__(self, plan: GroupPlan, logged: bool) -> None:
+        self.plan = plan
+        self.logged = logged
+        self.sums = np.zeros((plan.n_groups, plan.n_readouts))
+        self.squares = np.zeros_like(self.sums)
+        self.own_sums = np.zeros(plan.n_perturbations)
+        self.control_sums = np.zeros((plan.n_controls, plan.n_readouts))
+
+    def add(self, values: sparse.spmatrix, cells: slice, readouts: np.ndarray) -> None:
+        """Add a block: some cells × some readouts."""
+        plan, group = self.plan, self.plan.group[cells]
+        data = np.log1p(values.data) if self.logged else values.data
+        members = _indicator(group, plan.n_groups)
+        for total, summands in ((self.sums, data), (self.squares, data**2)):
+            block = values.copy()
+            block.data = np.rint(summands * _GRID) / _GRID
+            _add(total, members @ block, readouts)
+        controls = _indicator(np.maximum(group - plan.n_perturbations, -1), plan.n_controls)
+        _add(self.control_sums, controls @ values, readouts)
+        self._add_own(values, group, readouts)
+
+    def _add_own(self, values: sparse.spmatrix, group: np.ndarray, readouts: np.ndarray) -> None:
+        own = np.append(self.plan.own_readout, np.full(self.plan.n_controls + 1, -1))[group]
+        entries = values.tocoo()
+        is_own = own[entries.row] == readouts[entries.col]
+        np.add.at(self.own_sums, group[entries.row[is_own]], entries.data[is_own])
+
+
+def _add(total: np.ndarray, block: sparse.spmatrix, columns: np.ndarray) -> None:
+    entries = block.tocoo()
+    total[entries.row, columns[entries.col]] += entries.data
+
+
+def _indicator(group: np.ndarray, n_groups: int) -> sparse.csr_matrix:
+    """0/1, shape (n_groups, n_members)."""
+    members = np.flatnonzero(group >= 0)
+    where = (group[members], members)
+    return sparse.csr_matrix((np.ones(len(members)), where), shape=(n_groups, len(group)))
+
+
+def _scaled(counts: sparse.csr_matrix | sparse.csc_matrix, totals: np.ndarray) -> sparse.spmatrix:
+    """10000 × count / cell total; a cell without counts has none to scale."""
+    factor = TARGET_TOTAL / np.where(totals > 0, totals, 1)
+    scaled = counts.copy()
+    if counts.format == "csr":
+        scaled.data = counts.data * np.repeat(factor, np.diff(counts.indptr))
+    else:
+        scaled.data = counts.data * factor[counts.indices]
+    return scaled
+
+
+def _totals_by_columns(matrix: StoredMatrix, checked: _Checked, n_values: int) -> np.ndarray:
+    totals = np.zeros(matrix.shape[0])
+    for _, block in checked.blocks(matrix, n_values):
+        totals += block.sum(axis=1).A1
+    return totals
+
+
+def _whole_readouts(
+    matrix: StoredMatrix, plan: GroupPlan, checked: _Checked, n_values: int
+) -> Iterator[tuple[np.ndarray, sparse.csc_matrix]]:
+    """Blocks of columns, each holding all columns of its readouts: (readouts, values)."""
+    n_columns = np.bincount(plan.readout, minlength=plan.n_readouts)
+    split: dict[int, sparse.csc_matrix] = defaultdict(lambda: 0)
+    for columns, block in checked.blocks(matrix, n_values):
+        readouts = plan.readout[columns]
+        for column in np.flatnonzero(n_columns[readouts] > 1):
+            split[readouts[column]] = split[readouts[column]] + block[:, [column]]
+        single = np.flatnonzero(n_columns[readouts] == 1)
+        yield readouts[single], block[:, single] if len(single) < len(readouts) else block
+    if split:
+        yield np.array(list(split)), sparse.hstack(list(split.values()), format="csc")

@@ -1,0 +1,55 @@
+"""Raw counts of single cells: effects are differences of mean log1p(10000 × count / total)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mechpert_al.effects.annotated import AnnotatedFile
+from mechpert_al.effects.conversion import ConversionReport, ConvertOptions
+from mechpert_al.effects.group_sums import TARGET_TOTAL, sum_counts
+from mechpert_al.effects.readers.cells import CellMeasure, effects_of_cells
+from mechpert_al.effects.readers.kinds import looks_like_counts, why_kind
+from mechpert_al.effects.table import EffectTable
+from mechpert_al.errors import DataError
+
+MEASURE = CellMeasure(
+    "counts",
+    f"mean over cells of log1p({TARGET_TOTAL} × count / cell total), perturbed minus control",
+    sum_counts,
+    is_counts=True,
+)
+
+
+def recognises(path: Path) -> str | None:
+    """Whether the rows of an AnnData file are cells."""
+    return why_kind(path, "counts")
+
+
+def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, ConversionReport]:
+    """Effects of single cells.
+
+    Raises
+    ------
+    DataError
+        If the values are no counts, or labels, controls or readouts cannot be told.
+    """
+    _refuse_other_values(path, options.layer)
+    return effects_of_cells(path, options, why, MEASURE)
+
+
+def _refuse_other_values(path: Path, layer: str | None) -> None:
+    with AnnotatedFile(path) as file:
+        matrix = file.matrix(layer)
+        if looks_like_counts(matrix):
+            return
+        counts = [name for name in file.layers if looks_like_counts(file.matrix(name))]
+        hint = (
+            f"Raw counts seem to lie in a layer: --layer {counts[0]}. "
+            if counts
+            else "No layer holds counts either. "
+        )
+        raise DataError(
+            f"{matrix.place} holds values that are no counts (not whole, or below 0): it looks "
+            "normalised already",
+            f"{hint}To take means of the values as they stand: --kind expression.",
+        )

@@ -1,0 +1,98 @@
+"""Files that hold effects already: our own, any AnnData of perturbations, normalised bulk files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mechpert_al.effects.annotated import AnnotatedFile
+from mechpert_al.effects.conversion import ConversionReport, ConvertOptions
+from mechpert_al.effects.files import KEY, read_effects
+from mechpert_al.effects.own_readout import knock_downs, without_own_readouts
+from mechpert_al.effects.readers.kinds import default_symbols, is_replogle_bulk, why_kind
+from mechpert_al.effects.readers.rows import (
+    Rows,
+    pooled,
+    pooled_errors,
+    read_rows,
+    report_of_rows,
+)
+from mechpert_al.effects.readouts import own_readouts, read_readouts
+from mechpert_al.effects.sources import sha256_of
+from mechpert_al.effects.table import EffectTable
+from mechpert_al.errors import DataError
+
+BULK_NORMALISATION = "mean over cells of z-scores against the controls of each gem group"
+
+
+def recognises(path: Path) -> str | None:
+    """Whether the rows of an AnnData file are perturbations and its values effects."""
+    return why_kind(path, "effects")
+
+
+def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, ConversionReport]:
+    """Effects as they stand; rows of one gene are pooled weighted by cells.
+
+    Raises
+    ------
+    DataError
+        If names repeat, or values are infinite (``infinite`` says what to do with them).
+    """
+    with AnnotatedFile(path) as file:
+        if file.note(KEY) is not None:
+            return _own_file(path, why)
+        rows = read_rows(file, options, may_repeat=False)
+        readouts = read_readouts(file, options, default_symbols(), can_sum=False)
+        values = file.matrix(options.layer).dense()
+        is_bulk = is_replogle_bulk(file)
+        has_errors = "standard_error" in file.layers
+        errors = file.matrix("standard_error").dense() if has_errors else None
+        place = str(path)
+    infinite = options.infinite or ("missing" if is_bulk else "error")
+    values, notes = _finite(values, rows, readouts.names, infinite, place)
+    effects = pooled(values, rows.code, rows.weights, len(rows.names)).astype(np.float32)
+    if errors is not None:
+        errors = pooled_errors(errors, rows.code, rows.weights, len(rows.names))
+    own = own_readouts(rows.names, readouts.names, default_symbols())
+    downs = knock_downs(effects, rows.names, own)
+    if not options.keep_own_readout:
+        effects = without_own_readouts(effects, rows.names, own)
+    report = report_of_rows(path, "effects", why, rows, readouts)
+    report = replace(report, knock_downs=downs, notes=(*report.notes, *notes))
+    info = rows.info(report, BULK_NORMALISATION if is_bulk else None, options)
+    cells = rows.cells_of_names
+    return EffectTable(rows.names, readouts.names, effects, cells, errors, info), report
+
+
+def _own_file(path: Path, why: str) -> tuple[EffectTable, ConversionReport]:
+    table = read_effects(path)
+    cells = [] if table.n_cells is None else table.n_cells.tolist()
+    counted = zip(table.perturbations, cells, strict=False)
+    return table, ConversionReport(
+        file=str(path),
+        sha256=sha256_of(path),
+        kind="effects",
+        recognised=(why,),
+        n_cells={name: int(n) for name, n in counted if n == n},
+        combinations=tuple(table.info.get("combinations", ())),
+        notes=("Taken as it stands: it was converted before.",),
+    )
+
+
+def _finite(
+    values: np.ndarray, rows: Rows, readouts: tuple[str, ...], infinite: str, place: str
+) -> tuple[np.ndarray, list[str]]:
+    wrong = np.argwhere(np.isinf(values) & (rows.code >= 0)[:, None])
+    if not len(wrong):
+        return values, []
+    row, column = wrong[0]
+    if infinite == "error":
+        raise DataError(
+            f"{place}: {len(wrong)} infinite values, the first in row {row + 1}, readout "
+            f"{readouts[column]!r}",
+            "Write NaN where nothing could be measured, or ask for it: --infinite missing.",
+        )
+    values = np.where(np.isinf(values), np.nan, values)
+    return values, [f"Infinite values taken as not measured: {len(wrong)}."]
