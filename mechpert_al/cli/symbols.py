@@ -32,13 +32,14 @@ def check(files: tuple[Path, ...], as_json: bool) -> int:
     A file is a list of genes, a network, an effects table or a panel folder. Nothing is changed.
     Exit code 3 if a spreadsheet damaged names.
     """
+    from mechpert_al.datasets import resolve
     from mechpert_al.symbols import SymbolTable, check_symbols
 
     known = SymbolTable.default()
     checks = [
         (f"{path}{part}", check_symbols(names, known))
         for path in files
-        for part, names in _names_in(_found(path))
+        for part, names in _names_in(resolve(path))
     ]
     if as_json:
         print_json({"table": known.origin, "files": [_document(*one) for one in checks]})
@@ -80,14 +81,6 @@ def _print(checks: list[tuple[str, SymbolCheck]], origin: str) -> None:
     if rows:
         click.echo()
         table(["file", "line>", "name", "is", "why"], rows)
-
-
-def _found(path: Path) -> Path:
-    """Where a file is; a panel may be given by the name of a shipped one."""
-    from mechpert_al.datasets import resolve, shipped_panels
-
-    shipped = shipped_panels().get(str(path))
-    return shipped if shipped is not None and not path.exists() else resolve(path)
 
 
 def _names_in(path: Path) -> Iterator[tuple[str, Names]]:

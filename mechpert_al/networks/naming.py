@@ -9,44 +9,65 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from mechpert_al.errors import DataError
 from mechpert_al.networks.prior import LeftOut, Renamed
 from mechpert_al.symbols import Identity, SymbolTable
 
-#: Forms of names that are no human gene symbols, what they are, and what to do.
+
+class Foreign(NamedTuple):
+    """A form of names that are no human gene symbols.
+
+    ``is_spelling`` marks what another species' symbols look like: it counts only for names that in
+    capitals are human symbols, so that invented names are left in peace.
+    """
+
+    form: re.Pattern[str]
+    what: str
+    hint: str
+    is_spelling: bool = False
+
+
 FOREIGN = (
-    (
+    Foreign(
         re.compile(r"(?!9606\.)\d{3,7}\.\S+"),
         "proteins of another species (the number in front is its NCBI taxon; human is 9606)",
         "Give the human network.",
     ),
-    (
+    Foreign(
         re.compile(r"9606\.ENSP\d+"),
         "STRING protein ids",
-        "Give the names too: --info with STRING's protein.info or protein.aliases file.",
+        "Give STRING's own file of links, and with --info its protein.info or protein.aliases.",
     ),
-    (
+    Foreign(
         re.compile(r"ENSMUS[GPT]\d+(\.\d+)?"),
         "Ensembl ids of the mouse",
         "Give the human network.",
     ),
-    (
+    Foreign(
         re.compile(r"ENS[A-Z]*[GPT]\d{11}(\.\d+)?"),
         "Ensembl ids",
         "Replace them by gene symbols.",
     ),
-    (
-        re.compile(r"(?=.*\d)([OPQ]\d[A-Z0-9]{3}\d|[A-NR-Z]\d([A-Z][A-Z0-9]{2}\d){1,2})(-\d+)?"),
+    Foreign(
+        re.compile(r"([OPQ]\d[A-Z0-9]{3}\d|[A-NR-Z]\d([A-Z][A-Z0-9]{2}\d){1,2})(-\d+)?"),
         "UniProt accessions",
         "Replace them by gene symbols.",
     ),
-    (
-        re.compile(r"(?!.*orf)[A-Z][a-z]+[a-z0-9]*[0-9]*[a-z0-9-]*"),
+    Foreign(
+        re.compile(r"[A-Z][a-z]+[a-z0-9-]*"),
         "gene symbols of the mouse or rat",
         "Give the human network, or map the genes to their human orthologues first.",
+        is_spelling=True,
     ),
-    (
+    Foreign(
+        re.compile(r"[a-z][a-z0-9-]*"),
+        "gene symbols in small letters, as of the zebrafish",
+        "Give the human network, with symbols as HGNC writes them.",
+        is_spelling=True,
+    ),
+    Foreign(
         re.compile(r"\d+"),
         "numbers, such as NCBI (Entrez) gene ids",
         "Replace them by gene symbols.",
@@ -56,21 +77,35 @@ FOREIGN = (
 FOREIGN_SHARE = 0.5
 
 
-def refuse_foreign(names: Sequence[str], path: object) -> None:
+def refuse_foreign(names: Sequence[str], table: SymbolTable, path: object) -> None:
     """Stop at a network that is not of human gene symbols.
+
+    Parameters
+    ----------
+    names
+        Distinct names of the file.
+    table
+        The symbol table.
+    path
+        The file, for the message.
 
     Raises
     ------
     DataError
         If most names have the form of something else.
     """
-    for form, what, hint in FOREIGN:
-        found = [name for name in names if form.fullmatch(name)]
+    for one in FOREIGN:
+        found = [name for name in names if one.form.fullmatch(name)]
+        if one.is_spelling:
+            found = [name for name in found if not table.is_approved(name)]
+            known = [name for name in found if table.is_approved(name.upper())]
+            if 2 * len(known) < len(found):
+                continue
         if len(found) > FOREIGN_SHARE * len(names):
             raise DataError(
-                f"{path}: {len(found)} of {len(names)} names look like {what}: "
+                f"{path}: {len(found)} of {len(names)} names look like {one.what}: "
                 f"{', '.join(found[:3])}; expected human gene symbols such as TP53",
-                hint,
+                one.hint,
             )
 
 

@@ -66,7 +66,8 @@ def read_network(
             "Leave it out; it goes with STRING's links.",
         )
     links = chosen.read(file, Options(Path(info) if info is not None else None, scale))
-    refuse_foreign(links.names, path)
+    table = symbols or SymbolTable.default()
+    refuse_foreign(links.names, table, path)
     reading = Reading(
         str(path),
         chosen.title,
@@ -78,7 +79,7 @@ def read_network(
         notes=links.notes,
     )
     strong, dropped = _strong_enough(links, min_score, path)
-    network = _assembled(strong, reading, symbols or SymbolTable.default())
+    network = _assembled(strong, reading, table)
     network = replace(network, dropped={**links.dropped, **dropped, **network.dropped})
     if not network.n_edges:
         raise DataError(f"{path}: no link is left; left out: {dict(network.dropped)}")

@@ -47,6 +47,8 @@ def test_string_links(run_cli, cases):
     assert found["weights"]["ATM|MDM2"] == 0.65
     strong = run_cli("network", "check", links, "--info", info, "--min-score", "700", "--json")
     assert document(strong)["degree"]["TP53"] == 4
+    plain = run_cli("network", "check", links, "--info", info, "--weighted")
+    assert "0.4 to 0.999; in shortest paths length = 1 / weight" in plain.stdout
 
 
 def test_ambiguous_names_are_told(run_cli, cases):

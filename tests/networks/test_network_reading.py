@@ -141,6 +141,7 @@ def test_an_unknown_format_is_refused(tmp_path):
     ("names", "said"),
     [
         ("Trp53 Mdm2 Atm Chek1", "gene symbols of the mouse or rat"),
+        ("tp53 mdm2 atm chek1", "in small letters"),
         ("ENSMUSG00000059552 ENSMUSG00000020184 Atm Chek1 ENSMUSG00000034218", "of the mouse"),
         ("10090.ENSMUSP1 10090.ENSMUSP2 10090.ENSMUSP3 10090.ENSMUSP4", "another species"),
         ("9606.ENSP00000269305 9606.ENSP00000258149", "STRING protein ids"),
@@ -159,9 +160,13 @@ def test_names_that_are_no_human_symbols_are_recognised(tmp_path, names, said):
     assert caught.value.hint
 
 
-def test_human_names_with_small_letters_are_fine(tmp_path):
-    content = "C1orf43,C11orf58\nC1orf43,C9orf72\nC11orf58,TP53\n"
-    assert read_network(written(tmp_path, content)).n_genes == 4
+@pytest.mark.parametrize(
+    "names", ["C1orf43 C11orf58 C9orf72", "Hub Gene1 Gene2 Gene3", "a b c", "v01 v02 v03"]
+)
+def test_human_and_invented_names_with_small_letters_are_fine(tmp_path, names):
+    one, *others = names.split()
+    content = "source,target\n" + "".join(f"{one},{other}\n" for other in others)
+    assert set(read_network(written(tmp_path, content)).genes) == {one, *others}
 
 
 def test_case_regulon():
