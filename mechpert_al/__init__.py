@@ -27,7 +27,7 @@ _PUBLIC = {
     "Campaign": "mechpert_al.loop",
     "VirtualLab": "mechpert_al.virtual",
 }
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - names of lazily loaded attributes
+__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:

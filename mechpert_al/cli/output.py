@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mechpert_al.display import cell
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -49,7 +51,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = ""
     columns
         Headers; one that ends in ``>`` is aligned right.
     rows
-        Cells; None is shown empty, a float with four significant digits.
+        Cells, shown as `mechpert_al.display.cell` has them.
     title
         A line above.
     """
@@ -173,13 +175,7 @@ def _unbounded(console: Console) -> Any:
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list | tuple):
-        value = ", ".join(map(str, value))
-    return clean(str(value)).replace("\n", " ").replace("\t", " ")
+    return clean(cell(value)).replace("\n", " ").replace("\t", " ")
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,217 @@
+"""Every file that a person writes, as a model that says exactly what is wrong with it.
+
+Text is TOML. A key that is not known is an error, and so is a value of another type: ``"10"`` is no
+number here, and ``true`` is not 1.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from mechpert_al.errors import ConfigError
+
+# ---------------------------------------------------------------------- reading
+Name = Annotated[str, Field(min_length=1)]
+Seed = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+_PYDANTIC_OPENING = re.compile(r"^(Value error, |\w+ should (be|have) )")
+
+Model = TypeVar("Model", bound="Settings")
+
+
+class Settings(BaseModel):
+    """Base of all files and their sections: frozen, and no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def load_toml(path: str | Path, model: type[Model]) -> Model:
+    """Read a TOML file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    model
+        What must be in it.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, is not TOML, or a key or value is wrong; each wrong one is named with
+        its place, its value and what was expected, an unknown key with the nearest valid ones.
+    """
+    try:
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text", "Save it in UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"{path}: not TOML: {error}", 'Write key = value, with text in "quotes".'
+        ) from error
+    return validated(document, model, str(path))
+
+
+def validated(document: Mapping[str, Any], model: type[Model], source: str) -> Model:
+    """Check what a file holds.
+
+    Parameters
+    ----------
+    document
+        Its content.
+    model
+        What must be in it.
+    source
+        The file's name, for messages.
+
+    Raises
+    ------
+    ConfigError
+        As `load_toml`.
+    """
+    text = json.dumps(document, default=str)  # strict JSON: lists may be tuples, "1" is no number
+    try:
+        return model.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        problems = [_told(one, model) for one in error.errors()]
+    raise ConfigError(
+        "\n".join(f"{source}: {message}" for message, _ in problems),
+        " ".join(dict.fromkeys(hint for _, hint in problems if hint)),
+    )
+
+
+def _told(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    """What is wrong, and how to mend it."""
+    *above, key = error["loc"] or ("",)
+    place = _dotted(error["loc"])
+    if error["type"] == "extra_forbidden":
+        valid = list(_fields(model, above))
+        near = difflib.get_close_matches(str(key), valid, n=3, cutoff=0.5)
+        guess = f"Did you mean {' or '.join(near)}? " if near else ""
+        where = f"Keys of {_dotted(above)}" if above else "Keys of the file"
+        value = json.dumps(error["input"], ensure_ascii=False)
+        return f"unknown key {place} (= {value})", f"{guess}{where}: {', '.join(valid)}."
+    expected = _PYDANTIC_OPENING.sub("", error["msg"])
+    if error["type"] == "missing":
+        return f"key {place} is missing", ""
+    value = json.dumps(error["input"], ensure_ascii=False)
+    return f"{place} is {value}, expected {expected}", ""
+
+
+def _dotted(place: Sequence[int | str]) -> str:
+    """Place of a key as one would write it: ``effects[1].role``."""
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _fields(model: type[BaseModel], place: Sequence[int | str]) -> Iterator[str]:
+    """Valid keys at a place below a model."""
+    for part in place:
+        if part in model.model_fields:
+            inner = _models(model.model_fields[str(part)].annotation)
+            model = next(inner, model)
+    yield from model.model_fields
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Models that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+# ---------------------------------------------------------------------- loop files
+class LoopEffects(Settings):
+    """``[[effects]]``: a measured screen."""
+
+    #: An effects file.
+    path: Name
+    #: What it is called in tables; the file's name by default.
+    name: Name | None = None
+    #: ``judge``: results are scored on it. ``settings``: only settings are chosen on it.
+    role: Literal["judge", "settings"] = "judge"
+
+
+class LoopPanel(Settings):
+    """``[panel]``: who proposed."""
+
+    #: A panel folder, or the name of a shipped panel.
+    path: Name
+    #: Agents to use; all by default.
+    agents: tuple[Name, ...] | None = None
+
+
+class LoopFeatures(Settings):
+    """``[features]``: what else is known of the genes."""
+
+    path: Name
+
+
+class LoopNetwork(Settings):
+    """``[network]``: the prior network."""
+
+    path: Name
+    #: Links below this score are left out.
+    min_score: float | None = None
+
+
+class LoopDesign(Settings):
+    """``[design]``: how batches are chosen."""
+
+    strategy: Name = "expected_coverage"
+    #: Genes in a round.
+    batch: Count = 10
+    rounds: Count = 5
+    must_include: tuple[Name, ...] = ()
+    exclude: tuple[Name, ...] = ()
+
+
+class LoopPrediction(Settings):
+    """``[prediction]``: how unmeasured perturbations are predicted."""
+
+    predictor: Name = "kriging"
+    #: An effects file of another cell line, whose correlations join the kernel.
+    other_line: Name | None = None
+
+
+class LoopCompare(Settings):
+    """``[compare]``: the comparison on held-out measurements."""
+
+    #: All that can run by default.
+    strategies: tuple[Name, ...] | None = None
+    predictors: tuple[Name, ...] | None = None
+    #: Numbers of measured genes.
+    budgets: Annotated[tuple[Count, ...], Field(min_length=1)] = (10, 20, 30, 50, 100, 200)
+    splits: Count = 6
+    #: Share of the screen that no strategy may measure.
+    test_fraction: Fraction = 0.4
+    random_draws: Count = 50
+
+
+class LoopFile(Settings):
+    """A loop file: what data, which panel, strategies, budgets, rounds, seed."""
+
+    seed: Seed = 0
+    effects: tuple[LoopEffects, ...] = ()
+    panel: LoopPanel | None = None
+    features: LoopFeatures | None = None
+    network: LoopNetwork | None = None
+    design: LoopDesign = LoopDesign()
+    prediction: LoopPrediction = LoopPrediction()
+    compare: LoopCompare = LoopCompare()
