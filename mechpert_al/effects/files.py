@@ -25,6 +25,8 @@ from mechpert_al.errors import DataError
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from mechpert_al.effects.conversion import ConversionReport
+
 FORMAT = "mechpert-al effects 1"
 KEY = "mechpert_al"
 
@@ -43,14 +45,21 @@ def read_effects(path: str | Path) -> EffectTable:
         If the file holds single cells, repeated rows or readouts, infinite values, or nothing.
         The message says how to convert it.
     """
+    return read_with_report(path)[0]
+
+
+def read_with_report(path: str | Path) -> tuple[EffectTable, ConversionReport | None]:
+    """As `read_effects`, with the report of the conversion if the file had to be converted."""
+    from mechpert_al.effects.conversion import convert
+
     path = Path(path)
     if not is_annotated(path):
-        return _converted(path)
+        return convert(path)
     with AnnotatedFile(path) as file:
         if file.note(KEY) is None and not _is_direct(file):
-            return _converted(path)
+            return convert(path)
         has_errors = "standard_error" in file.layers
-        return _table(
+        table = _table(
             _row_labels(file),
             file.variables,
             file.matrix().dense(),
@@ -59,6 +68,7 @@ def read_effects(path: str | Path) -> EffectTable:
             _info(file.note(KEY), str(path)),
             str(path),
         )
+    return table, None
 
 
 def write_effects(table: EffectTable, path: str | Path) -> Path:
@@ -165,12 +175,6 @@ def _is_direct(file: AnnotatedFile) -> bool:
     return not is_replogle_bulk(file)
 
 
-def _converted(path: Path) -> EffectTable:
-    from mechpert_al.effects.conversion import convert
-
-    return convert(path)[0]
-
-
 def _table(
     labels: Sequence[str],
     readouts: Sequence[str],
@@ -210,7 +214,7 @@ def _is_control(label: str) -> bool:
         return False
     from mechpert_al.symbols import SymbolTable
 
-    return not SymbolTable.load().is_symbol(label)
+    return not SymbolTable.default().is_symbol(label)
 
 
 def _refuse_repeats(names: Sequence[str], what: str, kind: str, place: str) -> None:

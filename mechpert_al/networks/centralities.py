@@ -26,7 +26,9 @@ DENSE_SIZE = 100
 TIE = 1e-10
 #: Fewer routes than this through a gene are rounding errors of none.
 NO_ROUTE = 1e-9
-#: Bytes of a centrality in the cache are read only if they were written by this version.
+#: Shortest paths take a moment beyond this product of genes and links; only then they are kept.
+LONG = 10_000_000
+#: Kept values are read only if they were computed by this version.
 VERSION = 1
 
 
@@ -59,7 +61,8 @@ def centrality(
     weighted
         Whether stronger links count more; lengths are 1 / weight.
     cache
-        Whether to keep the result in, and take it from, the cache directory.
+        Whether to keep what took long (betweenness and closeness of a large network) in the cache
+        directory, and to take it from there. Names do not matter for that, the links do.
 
     Returns
     -------
@@ -75,16 +78,20 @@ def centrality(
     if measure not in MEASURES:
         raise UsageError(f"no centrality {measure!r}", f"Choose one of: {', '.join(MEASURES)}.")
     weighted = weighted and network.is_weighted
-    if not (cache and network.n_edges):
+    if not (cache and _takes_long(network, measure)):
         return _compute(network, measure, weighted)
     from mechpert_al.networks import store
 
-    kept = store.path_of(network.content_hash, f"{measure}{'-weighted' * weighted}-{VERSION}")
+    kept = store.path_of(network.links_hash, f"{measure}{'-weighted' * weighted}-{VERSION}")
     values = store.read(kept, network.n_genes)
     if values is None:
         values = _compute(network, measure, weighted)
         store.write(kept, values)
     return values
+
+
+def _takes_long(network: PriorNetwork, measure: str) -> bool:
+    return measure in ("betweenness", "closeness") and network.n_genes * network.n_edges > LONG
 
 
 def _compute(network: PriorNetwork, measure: str, weighted: bool) -> np.ndarray:

@@ -97,8 +97,8 @@ def refuse_foreign(names: Sequence[str], table: SymbolTable, path: object) -> No
     for one in FOREIGN:
         found = [name for name in names if one.form.fullmatch(name)]
         if one.is_spelling:
-            found = [name for name in found if not table.is_approved(name)]
-            known = [name for name in found if table.is_approved(name.upper())]
+            found = [name for name in found if not table.is_symbol(name)]
+            known = [name for name in found if table.is_symbol(name.upper())]
             if 2 * len(known) < len(found):
                 continue
         if len(found) > FOREIGN_SHARE * len(names):

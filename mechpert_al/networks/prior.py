@@ -188,7 +188,12 @@ class PriorNetwork:
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 of genes and links: equal networks have equal hashes."""
-        digest = hashlib.sha256("\n".join(self.genes).encode())
+        return hashlib.sha256("\n".join([self.links_hash, *self.genes]).encode()).hexdigest()
+
+    @cached_property
+    def links_hash(self) -> str:
+        """SHA-256 of the links by position: other names for the genes do not change it."""
+        digest = hashlib.sha256()
         for part, kind in (
             (self.adjacency.indptr, "<i8"),
             (self.adjacency.indices, "<i8"),

@@ -11,9 +11,9 @@ import numpy as np
 from mechpert_al import atomic, datasets
 
 
-def path_of(content_hash: str, what: str) -> Path:
-    """Where the values of a network are kept."""
-    return datasets.cache_dir() / "centralities" / f"{content_hash}-{what}.npy"
+def path_of(links_hash: str, what: str) -> Path:
+    """Where the values of a network with these links are kept."""
+    return datasets.cache_dir() / "centralities" / f"{links_hash}-{what}.npy"
 
 
 def read(path: Path, n_genes: int) -> np.ndarray | None:

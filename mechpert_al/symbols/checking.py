@@ -85,7 +85,7 @@ def _finding(one: Identity, line: int | None, table: SymbolTable) -> Finding:
     if one.gene is not None:
         return Finding(one.name, line, one.why, one.gene, f"{one.why} of {one.gene}")
     for how, changed in (("blanks", one.name.strip()), ("a version tail", _untailed(one.name))):
-        if changed != one.name and table.is_approved(changed):
+        if changed != one.name and table.is_symbol(changed):
             return Finding(one.name, line, "unknown", None, f"differs in {how} from {changed}")
     if near := table.in_other_case(one.name):
         why = f"differs in upper and lower case from {' or '.join(near)}"

@@ -123,7 +123,7 @@ def _genes(days: list[tuple[int, int]], table: SymbolTable) -> tuple[str, ...]:
     for day, month in days:
         for stem in STEMS[month]:
             name = f"{stem}{day}"
-            if table.is_approved(name):
+            if table.is_symbol(name):
                 former.append(name)
             for gene, why in table.readings(name).items():
                 (others if why == "alias" else former).append(gene)

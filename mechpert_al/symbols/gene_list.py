@@ -145,6 +145,11 @@ def gene_rows(path: str | PathLike[str], column: str | None = None) -> pd.DataFr
     return frame
 
 
+def gene_columns(path: str | PathLike[str]) -> list[str]:
+    """The columns of a table that hold genes by their headers; several in a table of effects."""
+    return [name for name in cells_of(TextFile.of(Path(path))) if _key(name) in GENE_COLUMNS]
+
+
 def cells_of(file: TextFile) -> tuple[str, ...]:
     """The cells of the first line; without tabs, commas or semicolons the line is one cell."""
     return (file.first.strip().strip('"'),) if file.delimiter == " " else file.columns

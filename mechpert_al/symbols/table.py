@@ -70,11 +70,6 @@ class SymbolTable:
         return origin.default_table()
 
     @classmethod
-    def load(cls) -> SymbolTable:
-        """The same as `default`."""
-        return cls.default()
-
-    @classmethod
     def from_hgnc(cls, path: str | PathLike[str]) -> SymbolTable:
         """A table from HGNC's complete set (``hgnc_complete_set.txt``)."""
         from mechpert_al.symbols import origin
@@ -82,13 +77,9 @@ class SymbolTable:
         return origin.hgnc_table(Path(path))
 
     # ------------------------------------------------------------------ one name
-    def is_approved(self, name: str) -> bool:
+    def is_symbol(self, name: str) -> bool:
         """Whether the name is an approved symbol, letter for letter."""
         return name in self.approved
-
-    def is_symbol(self, name: str) -> bool:
-        """The same as `is_approved`."""
-        return self.is_approved(name)
 
     def readings(self, name: str) -> dict[str, str]:
         """Other genes' approved symbols that the name also meant, and why.

@@ -136,3 +136,9 @@ def test_symbols_of_a_panel_and_of_effects(run_cli, cases, tmp_path):
     found = document(run_cli("symbols", "check", effects, "essential585", "--json"))
     assert [one["n_names"] for one in found["files"]] == [4, 585]
     assert [one["previous"] for one in found["files"]] == [1, 17]
+    table = tmp_path / "effects.csv"
+    table.write_text("perturbation,gene,log2fc\nATF4,CHOP10,-1\nATF4,ASNS,-2\nAARS,ASNS,1\n")
+    first, second = document(run_cli("symbols", "check", table, "--json"))["files"]
+    assert first["file"] == f"{table}, perturbation"
+    assert (first["n_names"], first["previous"]) == (2, 1)
+    assert (second["n_names"], second["alias"]) == (2, 1)
