@@ -10,6 +10,7 @@ from mechpert_al.cli.groups import Lazy, LazyGroup
 COMMANDS = {
     "data": Lazy("mechpert_al.cli.data:data", "Public data sets: list, fetch, find."),
     "panel": Lazy("mechpert_al.cli.panel:panel", "What the agents of a panel say; check, import."),
+    "effects": Lazy("mechpert_al.cli.effects:effects", "Measurements: convert to effects, check."),
     "network": Lazy("mechpert_al.cli.network:network", "Prior networks: check, rank genes."),
     "symbols": Lazy("mechpert_al.cli.symbols:symbols", "Gene symbols: outdated, damaged, unknown."),
 }

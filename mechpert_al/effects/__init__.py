@@ -6,24 +6,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mechpert_al.effects.conversion import ConversionReport, convert
     from mechpert_al.effects.correlation import profile_correlation
-    from mechpert_al.effects.files import from_anndata, read_effects, to_anndata, write_effects
+    from mechpert_al.effects.files import (
+        from_anndata,
+        read_effects,
+        read_with_report,
+        to_anndata,
+        write_effects,
+    )
     from mechpert_al.effects.table import EffectTable
 
 _HOMES = {
+    "ConversionReport": "conversion",
+    "convert": "conversion",
     "EffectTable": "table",
     "profile_correlation": "correlation",
     "read_effects": "files",
+    "read_with_report": "files",
     "write_effects": "files",
     "from_anndata": "files",
     "to_anndata": "files",
 }
 
 __all__ = [
+    "ConversionReport",
     "EffectTable",
+    "convert",
     "from_anndata",
     "profile_correlation",
     "read_effects",
+    "read_with_report",
     "to_anndata",
     "write_effects",
 ]

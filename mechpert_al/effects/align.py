@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class AlignedEffects:
     effects: EffectTable
     renamed: tuple[tuple[str, str, str], ...] = ()
     left_out: tuple[str, ...] = ()
-    notices: tuple[str, ...] = field(default=())
+    notices: tuple[str, ...] = ()
 
 
 def align(effects: EffectTable, genes: Sequence[str], source: str = "effects") -> AlignedEffects:
@@ -53,6 +53,14 @@ def align(effects: EffectTable, genes: Sequence[str], source: str = "effects") -
         from mechpert_al.symbols import match
 
         matching = match(effects.perturbations, genes, source=source)
+        if matching.collisions:
+            raise DataError(
+                "; ".join(
+                    f"{source}: {' and '.join(one.names)} are both {one.reference}"
+                    for one in matching.collisions
+                ),
+                "Keep one of the rows, or pool them before.",
+            )
         renamed = tuple((str(a), str(b), str(why)) for a, b, why in matching.renamed)
         mapping = dict(matching.mapping)
     left_out = tuple(name for name in effects.perturbations if name not in mapping)
@@ -68,4 +76,5 @@ def align(effects: EffectTable, genes: Sequence[str], source: str = "effects") -
         effects.take(kept).renamed(mapping),
         renamed,
         left_out,
+        tuple(f"{source}: {a} is {b} ({why})" for a, b, why in renamed),
     )

@@ -76,6 +76,11 @@ class AnnotatedFile:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+        if isinstance(error, OSError):  # h5py's word for bytes that cannot be read
+            raise DataError(
+                f"{self.path}: a part of the file cannot be read ({error})",
+                "Copy or download it again.",
+            ) from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -141,7 +146,10 @@ class AnnotatedFile:
         return part[:], None
 
     def _index(self, axis: str) -> tuple[str, ...]:
-        names = self.labels(axis, _index_key(self.root[axis])).texts()
+        key = _index_key(self.root[axis])
+        if not _is_array(self.root[axis]) and key not in self.root[axis]:
+            raise DataError(f"{self.path}: {axis} has no index ({key!r})", "Write the file again.")
+        names = self.labels(axis, key).texts()
         return tuple("" if name is None else name for name in names)
 
     # ------------------------------------------------------------------ matrices and notes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma", " ": "blank"}
 ROW_NAMES = ""
 """Name of a first column without heading."""
 _SAMPLE = 50
+_SEPARATOR = re.compile(r"sep=(?P<delimiter>[\t;, ]?)")
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,13 @@ class DelimitedFile:
 
 
 def _delimiter(source: TextFile) -> str:
-    """The delimiter by which most rows have as many fields as the header, or one more."""
+    """The delimiter by which most rows have as many fields as the header, or one more.
+
+    A spreadsheet may say it in a first line of its own (``sep=;``).
+    """
+    said = _SEPARATOR.fullmatch(source.lines[0].strip('"'))
+    if said and said["delimiter"]:
+        return said["delimiter"]
 
     def fit(delimiter: str) -> tuple[float, int]:
         try:
@@ -137,8 +145,7 @@ def _records(source: TextFile, delimiter: str) -> Iterator[Record]:
         line = 1
         try:
             for fields in reader:
-                is_comment = line <= 100 and fields and fields[0].startswith(("##", "# "))
-                if any(fields) and not is_comment:
+                if any(fields) and not (line <= 100 and _is_aside(fields[0])):
                     yield Record(line, fields)
                 line = reader.line_num + 1
         except csv.Error as error:
@@ -146,3 +153,8 @@ def _records(source: TextFile, delimiter: str) -> Iterator[Record]:
                 f"{source.path}: line {line} cannot be read ({error})",
                 'Is a quotation mark left open? A quote inside a field is written twice ("").',
             ) from error
+
+
+def _is_aside(first: str) -> bool:
+    """Whether a line is a comment, or says only how fields are separated."""
+    return first.startswith(("##", "# ")) or _SEPARATOR.fullmatch(first) is not None

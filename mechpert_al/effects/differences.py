@@ -45,14 +45,14 @@ def difference_to_control(sums: GroupSums, n_by_batch: np.ndarray) -> Difference
     n_perturbations = len(n_by_batch)
     n_cells = sums.n_cells[:n_perturbations]
     n_control = sums.n_cells[n_perturbations:, None]
-    weights = n_by_batch / n_cells[:, None]
+    weights = n_by_batch / np.maximum(n_cells, 1)[:, None]
     control = sums.sums[n_perturbations:] / n_control
     control_variance = _variance(sums, slice(n_perturbations, None)) / n_control
     values = np.empty((n_perturbations, sums.sums.shape[1]), dtype=np.float32)
     errors = np.empty_like(values)
     for start in range(0, n_perturbations, _ROWS):
         rows = slice(start, min(start + _ROWS, n_perturbations))
-        n = n_cells[rows, None]
+        n = np.maximum(n_cells[rows, None], 1)
         values[rows] = sums.sums[rows] / n - weights[rows] @ control
         variance = _variance(sums, rows) / n + weights[rows] ** 2 @ control_variance
         errors[rows] = np.sqrt(np.where(variance > 0, variance, np.nan))
@@ -86,7 +86,7 @@ def shrunk(values: np.ndarray, standard_error: np.ndarray) -> tuple[np.ndarray, 
 
 def _variance(sums: GroupSums, groups: slice) -> np.ndarray:
     """Sample variances of groups; NaN where a group has a single cell."""
-    n = sums.n_cells[groups, None].astype(np.float64)
+    n = np.maximum(sums.n_cells[groups, None], 1).astype(np.float64)
     spread = sums.squares[groups] - sums.sums[groups] ** 2 / n
     spread[spread < 4e-8 * n] = 0  # what the grid leaves where nothing varies
     return spread / np.where(n > 1, n - 1, np.nan)

@@ -206,8 +206,11 @@ class _Reader:
         pieces = [piece for piece in _JOINTS.split(label) if piece]
         if len(pieces) > 1:
             return self._joined(pieces)
-        pair = self._underscored(label)
-        return pair if pair is not None else (self._gene_of_guide(label) or label,)
+        for joint in "_,/:- ":
+            pair = self._pair(label.split(joint))
+            if pair is not None:
+                return pair
+        return (self._gene_of_guide(label) or label,)
 
     def _joined(self, pieces: Sequence[str]) -> tuple[str, ...]:
         genes: set[str] = set()
@@ -219,9 +222,8 @@ class _Reader:
                 genes.update(parts)
         return tuple(sorted(genes))
 
-    def _underscored(self, label: str) -> tuple[str, ...] | None:
-        """The genes of ``A_B``, if each part is a symbol or a control; else None."""
-        pieces = label.split("_")
+    def _pair(self, pieces: Sequence[str]) -> tuple[str, ...] | None:
+        """The genes of ``A_B`` and the like, if each part is a symbol or a control; else None."""
         genes = {piece for piece in pieces if self.symbols.is_symbol(piece)}
         rest = [piece for piece in pieces if piece not in genes]
         is_pair = len(pieces) > 1 and all(control_word(piece) for piece in rest)

@@ -14,7 +14,8 @@ from mechpert_al.effects.delimited import ROW_NAMES
 
 PERTURBATION = (
     "perturbation", "perturbed_gene", "target_gene", "gene_target", "grna_target", "knockdown",
-    "knockout", "target", "condition", "contrast", "comparison", "group", "cluster",
+    "knockout", "target", "guide", "guide_id", "guide_target", "grna", "sgrna", "condition",
+    "contrast", "comparison", "group", "cluster",
 )  # fmt: skip
 READOUT = (
     "gene", "readout", "feature", "names", "variable", "primerid", "response_id", "gene_symbol",

@@ -192,7 +192,7 @@ def report_of_rows(
         few_cells={name: n for name, n in n_cells.items() if n < FEW_CELLS and name != CONTROL},
         merged=reading.merged,
         combinations=tuple(name for name in reading.combinations if name in rows.names),
-        left_out={label: rows.column.n_of[label] for label in reading.other_controls},
+        left_out=rows.column.left_out,
         outdated=rows.genes.outdated,
         unknown=rows.genes.unknown,
         notes=(*rows.notes, *readouts.notes, *pooled_note(rows.genes)),

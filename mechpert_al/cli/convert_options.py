@@ -1,0 +1,89 @@
+"""The options that say how measurements are to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+OPTIONS = (
+    click.option(
+        "--kind",
+        metavar="KIND",
+        help="counts, expression, pseudobulk, effects or table; without it, recognised.",
+    ),
+    click.option("--perturbation", metavar="COLUMN", help="Column that says what was perturbed."),
+    click.option(
+        "--perturbation-name",
+        metavar="GENE",
+        help="The perturbed gene of a table that has no such column.",
+    ),
+    click.option(
+        "--control",
+        multiple=True,
+        metavar="LABEL",
+        help="Control label, letter for letter; may be given several times.",
+    ),
+    click.option(
+        "--batch", metavar="COLUMN", help="Compare cells with the controls of their own batch."
+    ),
+    click.option("--layer", metavar="NAME", help="Matrix to read in place of X."),
+    click.option(
+        "--min-cells",
+        type=click.IntRange(min=1),
+        default=3,
+        show_default=True,
+        help="Groups with fewer cells count as not measured.",
+    ),
+    click.option(
+        "--readout-names",
+        default="symbol",
+        show_default=True,
+        metavar="symbol|gene_ids|COLUMN",
+        help="What readouts are called by.",
+    ),
+    click.option(
+        "--duplicated-readouts",
+        type=click.Choice(["error", "sum"]),
+        default="error",
+        show_default=True,
+        help="Several columns under one name: stop, or sum their counts.",
+    ),
+    click.option(
+        "--duplicated-rows",
+        type=click.Choice(["error", "mean"]),
+        default="error",
+        show_default=True,
+        help="Several rows of one perturbation: stop, or take their mean.",
+    ),
+    click.option(
+        "--keep-own-readout", is_flag=True, help="Keep the effect of a gene on its own readout."
+    ),
+    click.option("--shrink", is_flag=True, help="Shrink effects to 0 by their standard errors."),
+    click.option(
+        "--absent",
+        type=click.Choice(["missing", "zero"]),
+        default="missing",
+        show_default=True,
+        help="What a pair that a long table does not list is.",
+    ),
+    click.option(
+        "--infinite",
+        type=click.Choice(["error", "missing"]),
+        help="Infinite effects: stop (the default), or take them as not measured.",
+    ),
+)
+NAMES = (
+    "kind", "perturbation", "perturbation_name", "control", "batch", "layer", "min_cells",
+    "readout_names", "duplicated_readouts", "duplicated_rows", "keep_own_readout", "shrink",
+    "absent", "infinite",
+)  # fmt: skip
+"""Arguments that a command with these options receives: the options of `effects.convert`."""
+
+
+def convert_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command all options of `effects.convert`."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
