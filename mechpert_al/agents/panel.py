@@ -231,7 +231,8 @@ def _checked(
     """The reason to drop a proposal ("" when there is none) and the hypothesis it states."""
     if not isinstance(proposal, Mapping) or not isinstance(proposal.get("gene"), str):
         return "malformed", None
-    confidence, direction = proposal.get("confidence"), proposal.get("direction")
+    confidence: Any = proposal.get("confidence")
+    direction: Any = proposal.get("direction")
     for number in (confidence, direction):
         if isinstance(number, bool) or not isinstance(number, int | float):
             return "malformed", None

@@ -71,9 +71,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = ""
         grid.add_row(*(Text(_cell(value)) for value in row))
     if title:
         console.print(clean(title), markup=False, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = max(console.measure(grid, options=_unbounded(console)).maximum, 1)
-    console.print(grid)
+    if console.is_terminal:
+        console.print(grid)
+        return
+    console.width = console.measure(grid, options=_unbounded(console)).maximum
+    with console.capture() as lines:
+        console.print(grid)
+    click.echo("\n".join(line.rstrip() for line in lines.get().splitlines()))
 
 
 @contextmanager
