@@ -8,6 +8,10 @@ from mechpert_al.cli.groups import Lazy, LazyGroup
 
 #: Every command: the module and object it lives in, and its line in the overview.
 COMMANDS = {
+    "plan": Lazy("mechpert_al.cli.plan:plan", "The next batch of genes, with reasons."),
+    "compare": Lazy("mechpert_al.cli.compare:compare", "Strategies on held-out measurements."),
+    "simulate": Lazy("mechpert_al.cli.simulate:simulate", "Design rounds on held-out data."),
+    "predict": Lazy("mechpert_al.cli.predict:predict", "Profiles of unmeasured perturbations."),
     "data": Lazy("mechpert_al.cli.data:data", "Public data sets: list, fetch, find."),
     "panel": Lazy("mechpert_al.cli.panel:panel", "What the agents of a panel say; check, import."),
     "effects": Lazy("mechpert_al.cli.effects:effects", "Measurements: convert to effects, check."),

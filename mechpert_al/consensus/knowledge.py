@@ -152,6 +152,22 @@ class Knowledge:
             kernel[np.ix_(known, known)] = unit_diagonal(part @ part.T)
         return kernel
 
+    def extended(self, genes: Sequence[str]) -> Knowledge:
+        """The same knowledge with further candidates, of which no agent said anything."""
+        extra = [gene for gene in genes if gene not in self.consensus.index]
+        if not extra:
+            return self
+        features = self.features
+        if features is not None:
+            features = np.vstack([features, np.full((len(extra), features.shape[1]), np.nan)])
+        return replace(
+            self,
+            consensus=self.consensus.extended(extra),
+            similarity=None if self.similarity is None else self.similarity.extended(extra),
+            features=features,
+            agents={name: network.extended(extra) for name, network in self.agents.items()},
+        )
+
     def with_consensus(self, consensus: ConsensusNetwork) -> Knowledge:
         """The same knowledge with another consensus network."""
         return replace(self, consensus=consensus)

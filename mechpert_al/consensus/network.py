@@ -208,6 +208,25 @@ class ConsensusNetwork:
             answered={name: mask for name, mask in self.answered.items() if name in kept},
         )
 
+    def extended(self, genes: Sequence[str]) -> ConsensusNetwork:
+        """The same network with further genes, of which no agent said anything."""
+        extra = tuple(gene for gene in genes if gene not in self.index)
+        size = self.n_genes + len(extra)
+
+        def padded(layer: sparse.csr_array) -> sparse.csr_array:
+            ends = np.concatenate([layer.indptr, np.full(len(extra), layer.indptr[-1])])
+            return sparse.csr_array((layer.data, layer.indices, ends), shape=(size, size))
+
+        silent = np.zeros(len(extra), dtype=bool)
+        return replace(
+            self,
+            genes=self.genes + extra,
+            layers={name: padded(layer) for name, layer in self.layers.items()},
+            answered={
+                name: np.concatenate([mask, silent]) for name, mask in self.answered.items()
+            },
+        )
+
     def relabelled(self, order: np.ndarray) -> ConsensusNetwork:
         """The network with its gene names permuted: gene i takes the place of gene order[i].
 

@@ -3,7 +3,7 @@
 from mechpert_al.design.batch import Batch, Pick, explained
 from mechpert_al.design.constraints import Constraints
 from mechpert_al.design.greedy import Limits, Selection, greedy
-from mechpert_al.design.plan import plan
+from mechpert_al.design.plan import known_from, plan, with_candidates
 from mechpert_al.design.strategy import (
     DEFAULT_STRATEGY,
     DesignState,
@@ -24,6 +24,8 @@ __all__ = [
     "build_strategy",
     "explained",
     "greedy",
+    "known_from",
     "plan",
     "strategy_names",
+    "with_candidates",
 ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mechpert_al import atomic
 from mechpert_al.agents.panel import Hypothesis
 from mechpert_al.consensus.kernel import NOISE, coverage
 from mechpert_al.consensus.knowledge import Knowledge
@@ -21,6 +25,11 @@ if TYPE_CHECKING:
 COVERED = 0.1
 #: So many covered genes and mechanisms are named in a reason.
 N_NAMED_GENES, N_NAMED_MECHANISMS = 4, 2
+#: Columns of an order file.
+ORDER_COLUMNS = (
+    "rank", "gene", "ensembl_id", "utility", "coverage_after", "newly_covered", "agents",
+    "reason", "group", "cost",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,14 @@ class Batch:
         import pandas as pd
 
         return pd.DataFrame(self.rows())
+
+    def write(self, path: str | Path) -> None:
+        """Write the order as a CSV file, whole or not at all."""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(ORDER_COLUMNS), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows())
+        atomic.write_bytes(Path(path), text.getvalue().encode())
 
     def as_document(self) -> dict[str, Any]:
         """The batch as plain JSON values."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mechpert_al.design.greedy import Limits
 from mechpert_al.errors import UsageError
+
+if TYPE_CHECKING:
+    from mechpert_al.symbols import GeneList, Matching
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,76 @@ class Constraints:
     budget: float | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
     max_per_group: int | None = None
+
+    @classmethod
+    def from_files(
+        cls,
+        genes: Sequence[str],
+        *,
+        include: str | Path | None = None,
+        exclude: str | Path | None = None,
+        cost: str | Path | None = None,
+        budget: float | None = None,
+        max_per_group: int | None = None,
+    ) -> tuple[Constraints, list[str]]:
+        """Constraints from lists that a person keeps, matched to the candidates by symbol.
+
+        Parameters
+        ----------
+        genes
+            The candidates.
+        include, exclude
+            Lists of genes.
+        cost
+            A table with the columns gene, cost and, if wanted, group.
+        budget, max_per_group
+            As in the class.
+
+        Returns
+        -------
+        constraints, notices
+            What was matched under another name, or is no candidate, is named.
+
+        Raises
+        ------
+        SymbolError
+            A gene to include that cannot be found among the candidates.
+        UsageError
+            A budget without costs, or a cap without groups.
+        """
+        notices: list[str] = []
+        lists = {name: _found(path, genes, notices) for name, path in
+                 (("include", include), ("exclude", exclude), ("cost", cost))}  # fmt: skip
+        priced = lists["cost"]
+        if budget is not None and (priced is None or priced[0].cost is None):
+            raise UsageError("a budget needs costs", "Give --cost with the columns gene and cost.")
+        if max_per_group is not None and (priced is None or priced[0].group is None):
+            raise UsageError(
+                "a cap per group needs groups", "Give --cost with the columns gene, cost and group."
+            )
+        included = lists["include"]
+        if included is not None:
+            included[1].complete()
+        costs: dict[str, float] = {}
+        groups: dict[str, str] = {}
+        if priced is not None:
+            listed, matching = priced
+            for row, gene in enumerate(listed.genes):
+                if gene in matching.mapping:
+                    name = matching.mapping[gene]
+                    if listed.cost is not None:
+                        costs[name] = float(listed.cost[row])
+                    if listed.group is not None and listed.group[row]:
+                        groups[name] = listed.group[row]
+        excluded = lists["exclude"]
+        return cls(
+            () if included is None else tuple(included[1].mapping.values()),
+            frozenset() if excluded is None else frozenset(excluded[1].mapping.values()),
+            costs,
+            budget,
+            groups,
+            max_per_group,
+        ), notices
 
     def check(self, genes: Sequence[str], taken: Sequence[str], n: int) -> None:
         """Name every contradiction at once.
@@ -108,3 +183,17 @@ class Constraints:
             else None,
             self.max_per_group,
         )
+
+
+def _found(
+    path: str | Path | None, genes: Sequence[str], notices: list[str]
+) -> tuple[GeneList, Matching] | None:
+    """A gene list and where its genes are among the candidates."""
+    if path is None:
+        return None
+    from mechpert_al.symbols import match, read_gene_list
+
+    listed = read_gene_list(path)
+    matching = match(listed.genes, genes, source=str(path))
+    notices += matching.lines()
+    return listed, matching

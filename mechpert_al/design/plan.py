@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mechpert_al.effects.align import align
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import NothingLeftError, UsageError
 from mechpert_al.networks import PriorNetwork
+from mechpert_al.symbols import match
 
 
 def plan(
@@ -47,7 +49,8 @@ def plan(
     strategy
         Name, or a strategy of your own.
     candidates
-        Genes that may be proposed; by default all candidates of the panel.
+        Genes that may be proposed; by default all candidates of the panel. A gene that the panel
+        does not know may be proposed too, and is said to stand alone.
     pending
         Genes that are ordered and not yet measured.
     constraints
@@ -65,7 +68,9 @@ def plan(
     NothingLeftError
         No gene can be proposed.
     UsageError
-        Contradictory constraints, or candidates the panel does not know.
+        Contradictory constraints.
+    SymbolError
+        A candidate whose name may mean several genes.
     """
     if n < 1:
         raise UsageError(f"a batch of {n} genes was asked for", "Ask for at least 1.")
@@ -73,6 +78,9 @@ def plan(
     constraints = constraints or Constraints()
     method = build_strategy(strategy) if isinstance(strategy, str) else strategy
     notices: list[str] = []
+    wanted = knowledge.genes
+    if candidates is not None:
+        knowledge, wanted = with_candidates(knowledge, candidates, notices)
     index = knowledge.consensus.index
     measured, profiles = np.zeros(0, dtype=int), None
     if effects is not None:
@@ -82,14 +90,6 @@ def plan(
     waiting = np.array([number(index, gene, "pending") for gene in pending], dtype=int)
     taken = [knowledge.genes[i] for i in np.union1d(measured, waiting)]
     constraints.check(knowledge.genes, taken, n)
-    wanted = knowledge.genes if candidates is None else tuple(candidates)
-    unknown = [gene for gene in wanted if gene not in index]
-    if unknown:
-        raise UsageError(
-            f"{len(unknown)} candidates are not known to the panel: {', '.join(unknown[:10])}"
-            + (" …" if len(unknown) > 10 else ""),
-            "The panel's agents said nothing of them; ask them, or take them off the list.",
-        )
     allowed = [g for g in wanted if g not in set(taken) and g not in constraints.exclude]
     allowed = list(dict.fromkeys([*constraints.must_include, *allowed]))
     left_out = {
@@ -133,6 +133,30 @@ def known_from(panel: Panel | Knowledge | str | Path, network: PriorNetwork | No
     if isinstance(panel, Knowledge):
         return panel
     return Knowledge.from_panel(panel if isinstance(panel, Panel) else read_panel(panel), network)
+
+
+def with_candidates(
+    knowledge: Knowledge, candidates: Sequence[str], notices: list[str]
+) -> tuple[Knowledge, tuple[str, ...]]:
+    """Knowledge that holds all given candidates, and their names in it.
+
+    Names are matched to the panel's by the symbol rule. A gene that the panel does not know joins
+    as one of which no agent said anything; what may be a misspelt or ambiguous name is refused.
+    """
+    matching = match(candidates, knowledge.genes, source="candidates")
+    doubtful = [one for one in matching.unmatched if one.possible]
+    if doubtful or matching.collisions:
+        replace(matching, unmatched=tuple(doubtful)).complete()
+    strangers = [one.name for one in matching.unmatched]
+    notices += [f"{one.name} is {one.reference} ({one.why})" for one in matching.renamed]
+    if strangers:
+        notices.append(
+            f"{len(strangers)} candidates are not known to the panel and have no neighbours: "
+            + ", ".join(strangers[:10])
+            + (" …" if len(strangers) > 10 else "")
+        )
+    names = tuple(dict.fromkeys(matching.mapping.get(gene, gene) for gene in candidates))
+    return knowledge.extended(strangers), names
 
 
 def number(index: Any, gene: str, what: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import UsageError
 from mechpert_al.evaluation.comparison import Comparison, summarise
 from mechpert_al.evaluation.grid import run_grid
+from mechpert_al.evaluation.inputs import LoopInputs
 from mechpert_al.evaluation.protocol import make_protocol
 from mechpert_al.evaluation.screen import Screen
 from mechpert_al.networks import PriorNetwork
@@ -25,6 +27,7 @@ def compare(
     strategies: Sequence[str] | None = None,
     predictors: Sequence[str] | None = None,
     n_jobs: int = 1,
+    scheduler: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     **settings: Any,
 ) -> Comparison:
@@ -42,6 +45,8 @@ def compare(
         Names; by default all strategies, and the default predictor with two baselines.
     n_jobs
         Processes; the numbers do not depend on it.
+    scheduler
+        Address of a running Dask scheduler to spread the work over, in place of processes.
     progress
         Called with a text, the number of finished parts and of all parts.
     settings
@@ -81,8 +86,30 @@ def compare(
                 f"left out: {', '.join(screen.left_out[:10])}"
                 + (" …" if len(screen.left_out) > 10 else "")
             )
-    results = run_grid(screens, knowledge, protocol, n_jobs, progress)
+    results = run_grid(screens, knowledge, protocol, n_jobs, progress, scheduler)
     return summarise(results, protocol, inputs_of(screens, knowledge), notices)
+
+
+def compare_loop(loaded: LoopInputs, **settings: Any) -> Comparison:
+    """The comparison that a loop file describes; `settings` as in `compare`."""
+    section = loaded.loop.compare
+    result = compare(
+        loaded.judges,
+        loaded.knowledge,
+        strategies=section.strategies,
+        predictors=section.predictors,
+        budgets=section.budgets,
+        n_splits=section.splits,
+        test_fraction=section.test_fraction,
+        random_draws=section.random_draws,
+        seed=loaded.loop.seed,
+        **settings,
+    )
+    return replace(
+        result,
+        inputs={**result.inputs, "files": loaded.files},
+        notices=[*loaded.notices, *result.notices],
+    )
 
 
 def judged(

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.design.strategies import Random
 from mechpert_al.design.strategy import DesignState, Strategy, build_strategy
+from mechpert_al.errors import BackendError, UsageError
 from mechpert_al.evaluation.controls import Control, controls_of
 from mechpert_al.evaluation.metrics import METRICS, PRIMARY, Judge
 from mechpert_al.evaluation.oracles import ORACLE_BUDGET, Oracle, OracleKernel
@@ -65,6 +66,7 @@ def run_grid(
     protocol: Protocol,
     n_jobs: int = 1,
     progress: Callable[[str, int, int], None] | None = None,
+    scheduler: str | None = None,
 ) -> list[SplitScores]:
     """All cells of a comparison.
 
@@ -80,9 +82,9 @@ def run_grid(
         Processes.
     progress
         Called with a text, the number of finished tasks and of all tasks.
+    scheduler
+        Address of a running Dask scheduler, used in place of processes.
     """
-    from joblib import Parallel, delayed
-
     tasks = [
         (screen, split, part)
         for screen in screens
@@ -93,13 +95,55 @@ def run_grid(
     ]
     warm(knowledge, tasks[0][0], protocol)
     done: list[SplitScores] = []
-    run = Parallel(n_jobs=n_jobs, return_as="generator")
-    calls = (delayed(part)(screen, split, knowledge, protocol) for screen, split, part in tasks)
-    for number, result in enumerate(run(calls), start=1):
-        done.append(result)
-        if progress is not None:
-            progress(f"{result.dataset}, split {result.split.number + 1}", number, len(tasks))
-    return done
+    with _workers(n_jobs, scheduler) as run:
+        for number, result in enumerate(run(tasks, knowledge, protocol), start=1):
+            done.append(result)
+            if progress is not None:
+                progress(f"{result.dataset}, split {result.split.number + 1}", number, len(tasks))
+    return sorted(done, key=lambda one: (one.dataset, one.split.number))
+
+
+Part = Callable[[Screen, Split, Knowledge, Protocol], "SplitScores"]
+Task = tuple[Screen, Split, Part]
+
+
+@contextmanager
+def _workers(
+    n_jobs: int, scheduler: str | None
+) -> Iterator[Callable[[list[Task], Knowledge, Protocol], Iterator[SplitScores]]]:
+    """Something that runs tasks: processes here, or the workers of a Dask cluster."""
+    from joblib import Parallel, delayed, parallel_config
+
+    def run(tasks: list[Task], knowledge: Knowledge, protocol: Protocol) -> Iterator[SplitScores]:
+        calls = (delayed(part)(screen, split, knowledge, protocol) for screen, split, part in tasks)
+        results: Iterator[SplitScores] = Parallel(n_jobs=jobs, return_as="generator")(calls)
+        yield from results
+
+    jobs: int | None = n_jobs
+    if scheduler is None:
+        yield run
+        return
+    client = _dask_client(scheduler)
+    jobs = None
+    with client, parallel_config(backend="dask"):
+        yield run
+
+
+def _dask_client(scheduler: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UsageError(
+            "--scheduler needs Dask, which is not installed",
+            "Install it with: pip install 'mechpert-al[distributed]'",
+        ) from error
+    try:
+        return Client(scheduler, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise BackendError(
+            f"no Dask scheduler answers at {scheduler} ({error})",
+            "Start one (dask scheduler), or leave --scheduler out.",
+        ) from error
 
 
 def warm(knowledge: Knowledge, screen: Screen, protocol: Protocol) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,14 @@ from mechpert_al.design.strategies import Random
 from mechpert_al.design.strategy import DEFAULT_STRATEGY, DesignState, Strategy, build_strategy
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.evaluation.compare import inputs_of, judged
+from mechpert_al.evaluation.inputs import LoopInputs
 from mechpert_al.evaluation.metrics import PRIMARY, Judge
 from mechpert_al.evaluation.screen import Screen, Split, splits
 from mechpert_al.evaluation.statistics import CrossedBootstrap, interval
 from mechpert_al.loop.rounds import Round, run_rounds
 from mechpert_al.networks import PriorNetwork
 from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR, build_predictor
+from mechpert_al.symbols import match
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,6 +137,34 @@ def simulate(
         [row for rows, _ in found for row in rows],
         [row for _, rows in found for row in rows],
         tuple(job.notices),
+    )
+
+
+def simulate_loop(loaded: LoopInputs) -> Simulation:
+    """The simulation that a loop file describes."""
+    loop = loaded.loop
+    genes = loaded.knowledge.genes
+    constraints = Constraints(
+        tuple(match(loop.design.must_include, genes).complete().mapping.values()),
+        frozenset(match(loop.design.exclude, genes).complete().mapping.values()),
+    )
+    result = simulate(
+        loaded.judges,
+        loaded.knowledge,
+        strategy=loop.design.strategy,
+        predictor=loop.prediction.predictor,
+        batch=loop.design.batch,
+        rounds=loop.design.rounds,
+        constraints=constraints,
+        n_splits=loop.compare.splits,
+        test_fraction=loop.compare.test_fraction,
+        random_draws=loop.compare.random_draws,
+        seed=loop.seed,
+    )
+    return replace(
+        result,
+        inputs={**result.inputs, "files": loaded.files},
+        notices=(*loaded.notices, *result.notices),
     )
 
 

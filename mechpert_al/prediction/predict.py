@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mechpert_al import atomic
 from mechpert_al.agents.panel import Panel, read_panel
 from mechpert_al.consensus.kernel import coverage
 from mechpert_al.consensus.knowledge import Knowledge
@@ -128,6 +129,10 @@ class Prediction:
         table.uns["mechpert_al"] = json.dumps(about)
         return table
 
+    def write(self, path: str | Path) -> None:
+        """Write `to_anndata` as an .h5ad file, whole or not at all."""
+        atomic.write_bytes(Path(path), _file_of(self.to_anndata()))
+
     def frame(self) -> pd.DataFrame:
         """One row a target: coverage, expected correlation, its strongest anchors."""
         import pandas as pd
@@ -224,6 +229,16 @@ def predict(
         tuple(knowledge.genes[i] for i in anchors),
         (*aligned.notices, *model.notices_),
     )
+
+
+def _file_of(table: anndata.AnnData) -> bytes:
+    """An AnnData object as the bytes of its file."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "prediction.h5ad"
+        table.write_h5ad(place)
+        return place.read_bytes()
 
 
 def _neighbours(

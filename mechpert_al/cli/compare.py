@@ -1,0 +1,218 @@
+"""``mechpert-al compare``: strategies × predictors × budgets on held-out measurements."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mechpert_al.cli.loop_options import load_loop, loop_options
+from mechpert_al.cli.options import json_option
+from mechpert_al.cli.output import print_json, progress, say, table
+
+if TYPE_CHECKING:
+    from mechpert_al.evaluation import Comparison
+
+_folder = click.Path(path_type=Path)
+
+
+@click.command(epilog="Example: mechpert-al compare k562 --controls --out comparison")
+@loop_options
+@click.option("--strategy", "strategies", multiple=True, help="Strategy to compare; repeatable.")
+@click.option("--predictor", "predictors", multiple=True, help="Predictor to use; repeatable.")
+@click.option(
+    "--budget", "budgets", type=click.IntRange(min=1), multiple=True, help="Anchors; repeatable."
+)
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=1, show_default=True,
+    help="Above 1: also in that many rounds, learning in between.",
+)  # fmt: skip
+@click.option("--controls", is_flag=True, help="Run the controls that must fail.")
+@click.option(
+    "--test-genes", type=click.Choice(["all", "development", "reserved"]), default="all",
+    show_default=True, help="Genes that may be tested: choose on development, confirm on reserved.",
+)  # fmt: skip
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Processes."
+)
+@click.option("--scheduler", help="Address of a running Dask scheduler (tcp://…) to use instead.")
+@click.option("--figures", type=_folder, help="Write the figures (SVG and PNG) into this folder.")
+@click.option("-o", "--out", type=_folder, help="Write tables and the JSON document there.")
+@json_option
+def compare(
+    loop: str | None,
+    strategies: tuple[str, ...],
+    predictors: tuple[str, ...],
+    budgets: tuple[int, ...],
+    rounds: int,
+    controls: bool,
+    test_genes: str,
+    jobs: int,
+    scheduler: str | None,
+    figures: Path | None,
+    out: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Compare strategies on measurements that none of them may touch.
+
+    LOOP is the name of a shipped loop (k562, rpe1, transfer …) or a path; options replace what it
+    says. Random batches and oracles are always shown.
+    """
+    from mechpert_al.evaluation.compare import compare_loop
+
+    loaded = load_loop(
+        loop,
+        compare={
+            "strategies": list(strategies) or None,
+            "predictors": list(predictors) or None,
+            "budgets": list(budgets) or None,
+        },
+        **given,
+    )
+    n_parts = 2 * len(loaded.judges) * loaded.loop.compare.splits
+    with progress("comparing", n_parts) as step:
+        result = compare_loop(
+            loaded,
+            rounds=rounds,
+            controls=controls,
+            test_genes=test_genes,
+            n_jobs=jobs,
+            scheduler=scheduler,
+            progress=lambda text, done, total: step(1),
+        )
+    if out is not None:
+        write(result, out)
+    if figures is not None:
+        from mechpert_al.report.figures import comparison_figures, save
+
+        for path in save(comparison_figures(result), figures):
+            say(f"Wrote {path}")
+    if as_json:
+        print_json(result.as_document())
+    else:
+        show(result)
+    if out is not None:
+        say(f"Wrote summary.csv, cells.csv and comparison.json to {out}.")
+    elif not as_json:
+        say("Add --out DIR for tables of everything, --figures DIR for figures.")
+
+
+def write(result: Comparison, folder: Path) -> None:
+    """Write a comparison as two tables and one JSON document."""
+    import pandas as pd
+
+    from mechpert_al import atomic
+
+    document = json.dumps(result.as_document(), allow_nan=False, indent=1)
+    atomic.write_bytes(folder / "summary.csv", result.frame().to_csv(index=False).encode())
+    atomic.write_bytes(folder / "cells.csv", pd.DataFrame(result.cells).to_csv(index=False).encode())
+    atomic.write_bytes(folder / "comparison.json", document.encode())
+
+
+def show(result: Comparison) -> None:
+    """Print a comparison for people: one table a data set and predictor, then the controls."""
+    protocol = result.protocol
+    for dataset in result.datasets:
+        for predictor in protocol["predictors"]:
+            _show_strategies(result, dataset, predictor)
+    if result.controls:
+        table(
+            ["data", "control", "as", "value>", "against>", "difference [95 %]", "fails as it must"],
+            [_control_row(row) for row in result.controls],
+            title="Controls",
+        )
+    stated = protocol["stated_budget"]
+    if result.adapting:
+        table(
+            ["data", "strategy", "predictor", "rounds>", "rounds − one shot [95 %]", "verdict"],
+            [
+                (
+                    row["dataset"],
+                    row["strategy"],
+                    row["predictor"],
+                    row["rounds"],
+                    _with_interval(row["gain_over_one_shot"]),
+                    row["gain_over_one_shot"]["verdict"],
+                )
+                for row in result.adapting
+                if row["budget"] == stated and row["predictor"] == protocol["default_predictor"]
+            ],
+            title=f"Rounds against one shot, N = {stated}",
+        )
+    for notice in result.notices:
+        say(f"Note: {notice}")
+
+
+def _show_strategies(result: Comparison, dataset: str, predictor: str) -> None:
+    stated, budgets = result.protocol["stated_budget"], result.protocol["budgets"]
+    rows = result.rows(
+        dataset=dataset, predictor=predictor, metric="pearson_centred", budget=stated, rounds=1
+    )
+    means = {
+        (row["strategy"], row["budget"]): row["mean"]
+        for row in result.rows(
+            dataset=dataset, predictor=predictor, metric="pearson_centred", rounds=1
+        )
+    }
+    areas = {
+        row["strategy"]: row["mean"]
+        for row in result.rows(dataset=dataset, predictor=predictor, metric="normalised_area")
+        if row["rounds"] == 1
+    }
+    lines = []
+    for row in sorted(rows, key=lambda row: -row["mean"]):
+        gain = row["gain_over_random"]
+        ratio = row["ratio_to_best_centrality"]
+        lines.append(
+            (
+                row["strategy"],
+                *(_number(means.get((row["strategy"], budget))) for budget in budgets),
+                f"[{row['low']:.3f}, {row['high']:.3f}]",
+                _number(areas.get(row["strategy"]), 2),
+                "" if gain is None else f"{row['random_percentile']:.0f}",
+                "" if gain is None else f"{gain['value']:+.3f} {gain['verdict']}",
+                "" if ratio is None else f"{ratio['value']:.2f}",
+            )
+        )
+    table(
+        [
+            "strategy",
+            *(f"{budget}>" for budget in budgets),
+            f"95 % at {stated}",
+            "area>",
+            "pct>",
+            "over random",
+            "ratio>",
+        ],
+        lines,
+        title=(
+            f"\n{dataset}, predictor {predictor}: mean Pearson of centred profiles against number "
+            f"of anchors. Area: 10–50 anchors, oracle = 1. Pct, over random, ratio (to the best "
+            f"centrality): at N = {stated}."
+        ),
+    )
+
+
+def _control_row(row: Any) -> tuple[Any, ...]:
+    verdict = {True: "yes", False: "NO", None: "–"}[row["fails_as_it_must"]]
+    difference = row.get("difference")
+    return (
+        row["dataset"],
+        row["control"],
+        row["as"],
+        _number(row["value"]),
+        _number(row.get("against")),
+        "" if difference is None else _with_interval(difference),
+        verdict,
+    )
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _with_interval(one: Any) -> str:
+    return f"{one['value']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"

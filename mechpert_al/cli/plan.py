@@ -1,0 +1,120 @@
+"""``mechpert-al plan``: the next batch, without a campaign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mechpert_al.cli.options import json_option, seed_option
+from mechpert_al.cli.output import print_json, say, table
+
+if TYPE_CHECKING:
+    from mechpert_al.design import Batch
+
+_file = click.Path(path_type=Path)
+
+
+@click.command(epilog="Example: mechpert-al plan --panel essential585 -n 24 --out order.csv")
+@click.option("--panel", required=True, help="A panel folder, or the name of a shipped panel.")
+@click.option("-n", "n", required=True, type=click.IntRange(min=1), help="Genes in the batch.")
+@click.option("--effects", type=_file, help="What is measured already (an effects file).")
+@click.option("--network", type=_file, help="Prior network, for strategies that read one.")
+@click.option(
+    "--candidates", type=_file, help="Genes that may be proposed; all of the panel by default."
+)
+@click.option("--include", type=_file, help="Genes that must be in the batch, one a line.")
+@click.option("--exclude", type=_file, help="Genes that must not be in it, one a line.")
+@click.option("--cost", type=_file, help="Table with the columns gene, cost and (optional) group.")
+@click.option("--budget", type=float, help="The most the batch may cost, in the unit of --cost.")
+@click.option("--max-per-group", type=int, help="The most genes of one group of --cost.")
+@click.option(
+    "--strategy", default="expected_coverage", show_default=True, help="How the batch is chosen."
+)
+@click.option("-o", "--out", type=_file, help="Write the order as a CSV file.")
+@seed_option
+@json_option
+def plan(
+    panel: str,
+    n: int,
+    effects: Path | None,
+    network: Path | None,
+    candidates: Path | None,
+    include: Path | None,
+    exclude: Path | None,
+    cost: Path | None,
+    budget: float | None,
+    max_per_group: int | None,
+    strategy: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Propose the next batch of genes to perturb, in order and with reasons."""
+    from mechpert_al.datasets import resolve
+    from mechpert_al.design import Constraints, known_from, with_candidates
+    from mechpert_al.design import plan as propose
+    from mechpert_al.effects import read_effects
+    from mechpert_al.networks import read_network
+    from mechpert_al.symbols import read_gene_list
+
+    known = known_from(panel, read_network(resolve(network)) if network else None)
+    notices: list[str] = []
+    listed = read_gene_list(candidates).genes if candidates else None
+    if listed is not None:
+        known, listed = with_candidates(known, listed, notices)
+    constraints, said = Constraints.from_files(
+        known.genes,
+        include=include,
+        exclude=exclude,
+        cost=cost,
+        budget=budget,
+        max_per_group=max_per_group,
+    )
+    batch = propose(
+        known,
+        n,
+        effects=read_effects(resolve(effects)) if effects else None,
+        strategy=strategy,
+        candidates=listed,
+        constraints=constraints,
+        seed=seed,
+    )
+    for notice in (*notices, *said, *batch.notices):
+        say(f"Note: {notice}")
+    if out is not None:
+        batch.write(out)
+    if as_json:
+        print_json(batch.as_document())
+    else:
+        show(batch)
+    if out is not None:
+        say(f"Wrote the order to {out}.")
+    elif not as_json:
+        say("Add --out order.csv to write the order as a file.")
+
+
+def show(batch: Batch) -> None:
+    """Print a batch as a table."""
+    table(
+        ["#>", "gene", "utility>", "coverage>", "new>", "why"],
+        [
+            (
+                pick.rank,
+                pick.gene,
+                f"{pick.utility:.3g}",
+                f"{pick.coverage_after:.1%}",
+                len(pick.newly_covered),
+                pick.reason,
+            )
+            for pick in batch
+        ],
+        title=(
+            f"{len(batch)} genes by {batch.strategy}; coverage = expected explained fraction of "
+            f"all {batch.n_candidates} candidates, {batch.coverage_before:.1%} before"
+        ),
+    )
+    left = ", ".join(f"{count} {what}" for what, count in batch.left_out.items() if count)
+    if left:
+        say(f"Not proposed: {left}.")

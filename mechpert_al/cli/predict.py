@@ -1,0 +1,95 @@
+"""``mechpert-al predict``: profiles of perturbations that were not measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mechpert_al.cli.options import json_option
+from mechpert_al.cli.output import print_json, say, table
+from mechpert_al.errors import UsageError
+
+_file = click.Path(path_type=Path)
+#: Targets shown in the table.
+SHOWN = 15
+
+
+@click.command(
+    epilog="Example: mechpert-al predict --effects effects.h5ad --panel essential585 -o out.h5ad"
+)
+@click.option("--campaign", type=_file, help="A campaign folder: its panel and measurements.")
+@click.option("--effects", type=_file, help="What is measured (an effects file), with --panel.")
+@click.option("--panel", help="A panel folder, or the name of a shipped panel.")
+@click.option("--network", type=_file, help="Prior network, for predictors that read one.")
+@click.option("--targets", type=_file, help="Genes to predict; all unmeasured ones by default.")
+@click.option("--predictor", default="kriging", show_default=True, help="How it is predicted.")
+@click.option("-o", "--out", type=_file, required=True, help="The .h5ad file to write.")
+@json_option
+def predict(
+    campaign: Path | None,
+    effects: Path | None,
+    panel: str | None,
+    network: Path | None,
+    targets: Path | None,
+    predictor: str,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Predict unmeasured perturbations: deviation, centre, expected accuracy, neighbours."""
+    from mechpert_al.datasets import resolve
+    from mechpert_al.effects import read_effects
+    from mechpert_al.networks import read_network
+    from mechpert_al.prediction import predict as run
+    from mechpert_al.symbols import match, read_gene_list
+
+    prior = read_network(resolve(network)) if network else None
+    if campaign is not None:
+        from mechpert_al.loop import Campaign
+
+        opened = Campaign.open(campaign)
+        measured, known = opened.effects, opened.knowledge
+        if measured is None:
+            raise UsageError(f"{campaign}: nothing is measured yet", "Ingest measurements first.")
+    elif effects is not None and panel is not None:
+        from mechpert_al.design import known_from
+
+        measured, known = read_effects(resolve(effects)), known_from(panel, prior)
+    else:
+        raise UsageError("nothing to predict from", "Give --campaign, or --effects and --panel.")
+    wanted = None
+    if targets is not None:
+        listed = read_gene_list(targets)
+        matching = match(listed.genes, known.genes, source=str(targets)).complete()
+        wanted = list(matching.mapping.values())
+    result = run(measured, known, targets=wanted, predictor=predictor)
+    result.write(out)
+    for notice in result.notices:
+        say(f"Note: {notice}")
+    rows = result.frame().sort_values("coverage", ascending=False, kind="stable")
+    if as_json:
+        print_json(
+            {
+                "out": out,
+                "predictor": result.predictor,
+                "n_anchors": len(result.anchors),
+                "targets": rows.to_dict("records"),
+                "notices": list(result.notices),
+            }
+        )
+        return
+    table(
+        ["target", "coverage>", "expected r>", "linked", "strongest anchors (weight)"],
+        [
+            (
+                row["target"],
+                f"{row['coverage']:.2f}",
+                f"{row['expected_correlation']:.2f}",
+                "yes" if row["is_supported"] else "no",
+                row["strongest_anchors"],
+            )
+            for row in rows.head(SHOWN).to_dict("records")
+        ],
+        title=f"{len(rows)} targets from {len(result.anchors)} anchors; the {SHOWN} best covered",
+    )
+    say(f"Wrote deviations, centre, coverage and neighbours to {out}.")

@@ -1,0 +1,83 @@
+"""``mechpert-al simulate``: one strategy as design rounds on held-out data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mechpert_al.cli.loop_options import load_loop, loop_options
+from mechpert_al.cli.options import json_option
+from mechpert_al.cli.output import print_json, say, table
+
+
+@click.command(
+    epilog="Example: mechpert-al simulate k562 --strategy expected_coverage --batch 10 --rounds 5"
+)
+@loop_options
+@click.option("--strategy", help="How batches are chosen.")
+@click.option("--predictor", help="What is taught and scored.")
+@click.option("--batch", type=click.IntRange(min=1), help="Genes in a round.")
+@click.option("--rounds", type=click.IntRange(min=1), help="Rounds.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the JSON document there.")
+@json_option
+def simulate(
+    loop: str | None,
+    strategy: str | None,
+    predictor: str | None,
+    batch: int | None,
+    rounds: int | None,
+    out: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Propose, measure, learn, propose again, on a screen that was measured already.
+
+    LOOP is the name of a shipped loop or a path; options replace what it says.
+    """
+    from mechpert_al import atomic
+    from mechpert_al.evaluation.simulate import simulate_loop
+
+    loaded = load_loop(
+        loop,
+        design={"strategy": strategy, "batch": batch, "rounds": rounds},
+        prediction={"predictor": predictor},
+        **given,
+    )
+    result = simulate_loop(loaded)
+    if out is not None:
+        document = json.dumps(result.as_document(), allow_nan=False, indent=1)
+        atomic.write_bytes(out, document.encode())
+    if as_json:
+        print_json(result.as_document())
+        return
+    settings = result.settings
+    table(
+        ["data", "round>", "anchors>", "score", "random>", "gain over random", "pct>", "coverage>"],
+        [
+            (
+                row["dataset"],
+                row["round"],
+                row["n_anchors"],
+                f"{row['score']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+                f"{row['random']:.3f}",
+                f"{row['gain_over_random']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]",
+                f"{row['random_percentile']:.0f}",
+                f"{row['coverage']:.1%}",
+            )
+            for row in result.rounds
+        ],
+        title=(
+            f"{settings['strategy']} with {settings['predictor']}, {settings['rounds']} rounds of "
+            f"{settings['batch']}, mean of {settings['n_splits']} splits (Pearson of centred "
+            "profiles, 95 % interval)"
+        ),
+    )
+    for notice in result.notices:
+        say(f"Note: {notice}")
+    if out is not None:
+        say(f"Wrote rounds and batches to {out}.")
+    else:
+        say("Add --json or --out FILE to see the genes of every round.")
