@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mechpert_al.cli.convert_options import convert_options
+from mechpert_al.cli.groups import Group
 from mechpert_al.cli.options import json_option
 from mechpert_al.cli.output import print_json, say, table
 from mechpert_al.errors import DataError, UsageError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 SMALL = 5000
 
 
-@click.group(epilog="Example: mechpert-al effects convert cells.h5ad -o effects.h5ad")
+@click.group(cls=Group, epilog="Example: mechpert-al effects convert cells.h5ad -o effects.h5ad")
 def effects() -> None:
     """Measurements: turn any supported file into effects, and look into one."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mechpert_al.cli.groups import Group
 from mechpert_al.cli.options import json_option
 from mechpert_al.cli.output import print_json, say, table
 
@@ -21,7 +22,7 @@ SMALL = 1000
 SHOWN = 20
 
 
-@click.group(epilog="Example: mechpert-al network check network.tsv")
+@click.group(cls=Group, epilog="Example: mechpert-al network check network.tsv")
 def network() -> None:
     """Prior networks: what a file holds, and how central its genes are."""
 

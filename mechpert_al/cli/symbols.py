@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mechpert_al.cli.groups import Group
 from mechpert_al.cli.options import json_option
 from mechpert_al.cli.output import print_json, say, table
 from mechpert_al.errors import DataError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Names = list[tuple[str, int | None]]
 
 
-@click.group(epilog="Example: mechpert-al symbols check candidates.csv")
+@click.group(cls=Group, epilog="Example: mechpert-al symbols check candidates.csv")
 def symbols() -> None:
     """Gene symbols: approved, outdated, ambiguous or damaged."""
 
