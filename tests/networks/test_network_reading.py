@@ -7,12 +7,21 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from mechpert_al.errors import DataError, UsageError
+from mechpert_al.errors import DataError, MechPertError, UsageError
 from mechpert_al.networks import PriorNetwork, read_network
 from mechpert_al.symbols import SymbolTable
 
 CASES = Path(__file__).parents[1] / "cases"
+
+
+TABLE = SymbolTable(
+    dict.fromkeys(["NEW", "ELSE", "OTHER", "FAR"], ""),
+    {"OLD": ["NEW"], "OLDER": ["NEW"], "TORN": ["ELSE", "OTHER"]},
+    {"NICK": ["NEW"], "PET": ["FAR", "ELSE"]},
+)
 
 
 def written(folder: Path, content: str | bytes, name: str = "network.txt") -> Path:
@@ -132,6 +141,49 @@ def test_bad_edge_lists_are_refused_with_their_line(tmp_path, content, said):
     assert path.name in str(caught.value)
 
 
+HEADERS = st.sampled_from(
+    [
+        "",
+        "source,target,weight\n",
+        "protein1 protein2 combined_score\n",
+        "source,target,weight,resources,references\n",
+        "Gene1\tGene2\tAnnotation\tDirection\tScore\n",
+        "HuMAP3_ID,ComplexConfidence,Uniprot_ACCs,genenames\n",
+        "ENTITYA\tTYPEA\tENTITYB\tTYPEB\tSCORE\n",
+        "#Official Symbol Interactor A\tOfficial Symbol Interactor B\tOrganism ID Interactor A\t"
+        "Organism ID Interactor B\n",
+        "source\ttarget\tsource_genesymbol\ttarget_genesymbol\tis_directed\tis_stimulation\n",
+        "<graphml>",
+    ]
+)
+PIECES = st.sampled_from(
+    ["TP53", "MDM2", "A", "P1 P2", "é", "0.5", "700", "-1", "nan", "1e400", "9606", "protein"]
+) | st.sampled_from(
+    ["1-Mar", '"', "#", "</graphml>", "\0", "\t", "\t", ",", ",", ";", " ", "\n", "\n", "\r\n"]
+)
+
+
+@given(HEADERS, st.lists(PIECES), st.sampled_from(["network.txt", "network.sif"]))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_is_read_or_refused_with_its_name(tmp_path, header, pieces, name):
+    path = written(tmp_path, header + "".join(pieces), name)
+    refusal = ""
+    try:
+        assert read_network(path, symbols=TABLE).n_edges > 0
+    except MechPertError as error:
+        refusal = str(error)
+    assert not refusal or name in refusal
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["string", "biogrid", "omnipath", "signor", "collectri", "humap", "reactome", "graphml"],
+)
+def test_a_format_that_does_not_fit_is_refused(tmp_path, name):
+    with pytest.raises(DataError, match=r"network\.txt, line 1: not "):
+        read_network(written(tmp_path, "A,B\nB,C\n"), format=name)
+
+
 def test_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no network format 'excel'"):
         read_network(written(tmp_path, "A,B\n"), format="excel")
@@ -187,13 +239,6 @@ def test_case_regulon():
         assert wanted in left_out.name + left_out.why
     assert network.reading.renamed[0] == network.reading.renamed[-1]
     assert network.info()["renamed"] == {"BHLHB2": "BHLHE40"}
-
-
-TABLE = SymbolTable(
-    dict.fromkeys(["NEW", "ELSE", "OTHER", "FAR"], ""),
-    {"OLD": ["NEW"], "OLDER": ["NEW"], "TORN": ["ELSE", "OTHER"]},
-    {"NICK": ["NEW"], "PET": ["FAR", "ELSE"]},
-)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,14 @@ def recognise(file: TextFile, name: str | None = None) -> tuple[Format, str]:
     if name is not None:
         if name not in FORMATS:
             raise UsageError(f"no network format {name!r}", f"Choose one of: {', '.join(FORMATS)}.")
-        return FORMATS[name], "as told"
+        why = FORMATS[name].recognise(file)
+        if not why and not FORMATS[name].may_be_told:
+            raise DataError(
+                f"{file.path}, line {file.n_comments + 1}: not {FORMATS[name].title}: "
+                f"{file.first[:100]!r}",
+                "Leave the format out to have it recognised.",
+            )
+        return FORMATS[name], why or "as told"
     fitting = [(one, why) for one in FORMATS.values() if (why := one.recognise(file))]
     if len(fitting) > 1:  # a plain edge list is what no database claims
         fitting = [(one, why) for one, why in fitting if one is not PLAIN]

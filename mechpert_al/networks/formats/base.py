@@ -40,12 +40,15 @@ class Format:
         Gives the reason why a file is of this format; empty if it is not.
     read
         Gives the links.
+    may_be_told
+        Whether a file that is not recognised can be of this format because the user says so.
     """
 
     name: str
     title: str
     recognise: Callable[[TextFile], str]
     read: Callable[[TextFile, Options], Links]
+    may_be_told: bool = False
 
 
 def has_columns(file: TextFile, *wanted: str) -> bool:

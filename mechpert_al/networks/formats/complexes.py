@@ -30,8 +30,6 @@ def _recognise(file: TextFile) -> str:
 
 def _read(file: TextFile, options: Options) -> Links:
     version = _version(file)
-    if not version:
-        raise DataError(f"{file.path}: not a table of hu.MAP complexes: {file.first[:80]!r}")
     _, confidence, n_classes = VERSIONS[version]
     frame = file.table()
     classes = numbers(frame[confidence], file.path)

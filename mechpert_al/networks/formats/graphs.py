@@ -129,5 +129,5 @@ def _parsed(file: TextFile) -> Any:
         raise DataError(f"{file.path}: not a GraphML file that can be read: {error}") from error
 
 
-SIF = Format("sif", "SIF", _recognise_sif, _read_sif)
+SIF = Format("sif", "SIF", _recognise_sif, _read_sif, may_be_told=True)
 GRAPHML = Format("graphml", "GraphML", _recognise_graphml, _read_graphml)

@@ -75,7 +75,7 @@ def _scores(file: TextFile) -> pd.DataFrame:
                 sep=r"\s+" if file.delimiter == " " else file.delimiter,
                 usecols=columns,
                 skiprows=file.n_comments,
-                dtype=dict(zip(columns, ("category", "category", "int32"), strict=True)),
+                dtype=dict(zip(columns, ("category", "category", "float64"), strict=True)),
                 na_filter=False,
             )
         frame.index = frame.index + file.n_comments + 2
@@ -83,11 +83,14 @@ def _scores(file: TextFile) -> pd.DataFrame:
         frame = file.table()
         frame["combined_score"] = numbers(frame["combined_score"], file.path)
         frame = frame.astype({"protein1": "category", "protein2": "category"})
-    beyond = frame.index[(frame["combined_score"] < 0) | (frame["combined_score"] > FULL_SCORE)]
+    if frame.empty:
+        raise DataError(f"{file.path}: a header and no link")
+    beyond = frame.index[~frame["combined_score"].between(0, FULL_SCORE)]
     if len(beyond):
+        score = float(frame.loc[beyond[0], "combined_score"])
         raise DataError(
-            f"{file.path}, line {beyond[0]}: combined_score is "
-            f"{frame.at[beyond[0], 'combined_score']!s}, expected 0 to {FULL_SCORE}"
+            f"{file.path}, line {beyond[0]}: combined_score is {score:g}, "
+            f"expected 0 to {FULL_SCORE}"
         )
     return frame
 
@@ -96,14 +99,15 @@ def _names(path: Path) -> dict[str, str]:
     """Protein id → gene symbol, from protein.info or protein.aliases."""
     file = TextFile.of(path)
     columns = [re.sub(r"[^a-z]+", "_", column.lower()).strip("_") for column in file.columns]
-    if "string_protein_id" not in columns or not {"preferred_name", "alias"} & {*columns}:
+    is_info = {"string_protein_id", "preferred_name"} <= {*columns}
+    if not is_info and not {"string_protein_id", "alias", "source"} <= {*columns}:
         raise DataError(
             f"{path}: not a table of STRING's protein names: {file.first[:80]!r}",
             "Expected the columns #string_protein_id and preferred_name (protein.info), or "
             "#string_protein_id, alias and source (protein.aliases).",
         )
     frame = file.table(names=columns, delimiter="\t", is_quoted=False)
-    if "preferred_name" in columns:
+    if is_info:
         return dict(zip(frame["string_protein_id"], frame["preferred_name"], strict=True))
     for source in SYMBOL_SOURCES:
         chosen = frame[frame["source"] == source]
