@@ -29,8 +29,14 @@ UNASSIGNED = frozenset(
 )  # fmt: skip
 
 # A guide number after the word: NegCtrl0, non-targeting_00012, NTg1, NT-1 (but not NT5, a gene).
-_NUMBERED = re.compile(r"(?P<word>.*?[a-z)])(?:-?(?:g|sg|guide)-?\d+|-\d+)")
-_NUMBERED_LONG = re.compile(r"(?P<word>.{4,}?[a-z)])\d+")
+_NUMBERS = tuple(
+    re.compile(rf"(?P<word>{word}){number}")
+    for word, number in (
+        (r".*[a-z)]", r"-\d+"),
+        (r".*[a-z)]", r"-?(?:g|sg|guide)-?\d+"),
+        (r".{4,}[a-z)]", r"\d+"),
+    )
+)
 # What names of constructs add: a plasmid (3x_neg_ctrl_pMJ144-1), a vector (p_INTERGENIC393453).
 _CONSTRUCT = re.compile(r"-p[a-z]{2}\d+(-\d+)?$|^p-")
 INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
@@ -63,5 +69,5 @@ def is_unassigned(label: str | None) -> bool:
 
 
 def _without_number(word: str) -> list[str]:
-    matches = (pattern.fullmatch(word) for pattern in (_NUMBERED, _NUMBERED_LONG))
+    matches = (pattern.fullmatch(word) for pattern in _NUMBERS)
     return [match["word"] for match in matches if match]
