@@ -61,7 +61,7 @@ def networks(draw) -> PriorNetwork:
 @pytest.mark.parametrize("measure", [one for one in MEASURES if one != "eigenvector"])
 @pytest.mark.parametrize("weighted", [False, True])
 @given(network=networks())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_they_agree_with_networkx(network, measure, weighted):
     expected = by_networkx(as_graph(network), measure, weighted)
     values = centrality(network, measure, weighted, cache=False)
@@ -70,7 +70,7 @@ def test_they_agree_with_networkx(network, measure, weighted):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @given(network=networks())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_eigenvectors_are_those_of_the_largest_component(network, weighted):
     if network.subnetwork(network.genes).n_edges == 0:
         assert not centrality(network, "eigenvector", weighted, cache=False).any()

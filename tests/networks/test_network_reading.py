@@ -24,6 +24,9 @@ TABLE = SymbolTable(
 )
 
 
+PATIENT = settings().suppress_health_check
+
+
 def written(folder: Path, content: str | bytes, name: str = "network.txt") -> Path:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -163,8 +166,8 @@ PIECES = st.sampled_from(
 )
 
 
-@given(HEADERS, st.lists(PIECES), st.sampled_from(["network.txt", "network.sif"]))
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(HEADERS, st.lists(PIECES, max_size=30), st.sampled_from(["network.txt", "network.sif"]))
+@settings(max_examples=200, suppress_health_check=[*PATIENT, HealthCheck.function_scoped_fixture])
 def test_any_text_is_read_or_refused_with_its_name(tmp_path, header, pieces, name):
     path = written(tmp_path, header + "".join(pieces), name)
     refusal = ""
