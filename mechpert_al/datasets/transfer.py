@@ -21,11 +21,10 @@ from mechpert_al.errors import DataError, IntegrityError
 OnBytes: TypeAlias = Callable[[int, int | None], None]
 
 N_TRIES = 5
-BLOCK = 1 << 20
 TIMEOUT = httpx.Timeout(30, read=90)
 #: Answers that another try may turn into a file.
 PASSING = (408, 425, 429, 500, 502, 503, 504)
-WAIT = tenacity.wait_exponential_jitter(initial=0.5, max=20, jitter=0.5)
+WAIT = tenacity.wait_exponential(multiplier=0.5, max=20) + tenacity.wait_random(0, 0.5)
 
 
 class _TryAgainError(Exception):
@@ -111,7 +110,7 @@ def _continue(
                 f"{address}: the server's file has {total} bytes, expected {size}",
                 "The published file may have changed.",
             )
-        blocks = response.iter_bytes(BLOCK)
+        blocks = response.iter_bytes()  # as it arrives: what came before a break is kept
         first = next(blocks, b"")
         if not have:
             _refuse_page(first, address, part)

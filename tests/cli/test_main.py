@@ -23,10 +23,8 @@ from mechpert_al.errors import (
     UsageError,
 )
 
-HEAVY = (
-    "altair anndata h5py httpx joblib modAL networkx numpy ollama pandas pooch pydantic requests rich "
-    "rustworkx scipy sklearn tables"
-).split()
+HEAVY = {"altair", "anndata", "h5py", "httpx", "joblib", "modAL", "networkx", "numpy", "ollama"}
+HEAVY |= {"pandas", "pooch", "pydantic", "requests", "rich", "rustworkx", "scipy", "sklearn"}
 
 
 @pytest.mark.parametrize(
