@@ -7,6 +7,7 @@ folder is read, as it is for a panel that was asked.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 REQUIRED = ("agent", "target", "regulator", "direction", "confidence")
 COLUMNS = (*REQUIRED, "mechanism")
 _WHOLE = re.compile(r"[+-]?\d{1,9}")
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?")
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ def _rows(path: Path) -> pd.DataFrame:
             f"{path}: no column {', '.join(missing)}",
             f"Columns there: {', '.join(frame.columns)}. Expected: {', '.join(COLUMNS)}.",
         )
+    if frame.empty:
+        raise DataError(f"{path}: no row below the header", "Each row is one proposal.")
     if "mechanism" not in frame:
         frame["mechanism"] = ""
     for column in ("agent", "target"):
@@ -150,7 +153,8 @@ def _number(text: str) -> int | float | str:
     plain = text.replace("\N{MINUS SIGN}", "-").replace(",", ".")
     if _WHOLE.fullmatch(plain):
         return int(plain)
-    return float(plain) if _DECIMAL.fullmatch(plain) else text
+    value = float(plain) if _DECIMAL.fullmatch(plain) else math.inf
+    return value if math.isfinite(value) else text
 
 
 def _written(
