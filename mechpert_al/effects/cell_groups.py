@@ -84,6 +84,13 @@ def group_cells(
     is_matched = is_perturbed & has_controls[batch]
     n_cells = np.bincount(code[is_matched], minlength=len(names))
     is_enough = n_cells >= options.min_cells
+    if not is_enough.any():
+        most = int(np.argmax(n_cells))
+        raise DataError(
+            f"{file.path}: no perturbation has {options.min_cells} cells; the most, "
+            f"{n_cells[most]}, has {names[most]}",
+            "Lower --min-cells.",
+        )
     new_batch = _renumbered(has_controls)
     group = np.full(len(code), -1)
     group[is_matched] = _renumbered(is_enough)[code[is_matched]]

@@ -65,7 +65,8 @@ class DelimitedFile:
         delimiter = _delimiter(source)
         first, *rest = itertools.islice(_records(source, delimiter), _SAMPLE)
         header = [name.strip() for name in first.fields]
-        if rest and all(len(record.fields) == len(header) + 1 for record in rest):
+        n_longer = sum(len(record.fields) == len(header) + 1 for record in rest)
+        if 2 * n_longer > len(rest):
             header = [ROW_NAMES, *header]
         elif len(header) > 1 and not header[-1]:  # a delimiter at the end of every line
             header.pop()
@@ -129,7 +130,7 @@ def _delimiter(source: TextFile) -> str:
 
     best = max(DELIMITERS, key=fit)
     if fit(best) == (0.0, 0):
-        next(_records(source, ","))  # says what is wrong, if no dialect can be read
+        list(itertools.islice(_records(source, ","), _SAMPLE))  # says what cannot be read
         raise DataError(
             f"{source.path}: one column only, expected several",
             "Columns are separated by tabs, commas, semicolons or blanks.",

@@ -122,6 +122,13 @@ def sum_expression(
     return _add_up(matrix, plan, _Checked(matrix.place, names, is_counts=False), n_values)
 
 
+def check_first_counts(
+    matrix: StoredMatrix, names: tuple[Sequence[str], Sequence[str]], n_values: int = 1 << 16
+) -> None:
+    """Look whether the first values are counts; parameters and errors as `sum_counts`."""
+    next(_Checked(matrix.place, names, is_counts=True).blocks(matrix, n_values), None)
+
+
 @dataclass(frozen=True)
 class _Checked:
     """Blocks of a matrix as float64, free of values that do not belong there."""
@@ -156,8 +163,8 @@ class _Checked:
             f"{self.place}: {block.data[first]:g} for cell {self.names[0][cell]!r}, readout "
             f"{self.names[1][column]!r}; expected "
             + ("a count (a whole number from 0 on)" if self.is_counts else "a finite number"),
-            "Name the layer with raw counts (--layer), or say that these are expression values "
-            "(--kind expression)."
+            "Name the layer with raw counts (--layer), or say that the values were normalised "
+            "already (--kind expression)."
             if self.is_counts
             else "Every cell needs a value for every readout.",
         )

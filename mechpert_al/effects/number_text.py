@@ -43,9 +43,12 @@ class NumberReader:
     ----------
     decimal
         ``.`` or ``,``; the other one may separate thousands.
+    is_careful
+        Look at every text by itself, and count as points only what no comma could be.
     """
 
     decimal: str = "."
+    is_careful: bool = False
     odd: list[OddNumber] = field(default_factory=list)
     missing: Counter[str] = field(default_factory=Counter)
     n_with_point: int = 0
@@ -68,7 +71,7 @@ class NumberReader:
 
     def _plain(self, texts: Sequence[str]) -> np.ndarray | None:
         """All numbers at once, if they have decimal points and no peculiarities."""
-        if self.decimal != ".":
+        if self.decimal != "." or self.is_careful:
             return None
         n_missing = Counter(text for text in texts if text in _USUAL_GAPS)
         usual = ["nan" if text in n_missing else text for text in texts] if n_missing else texts
@@ -134,9 +137,9 @@ class NumberReader:
             return
         places = "; ".join(f"line {o.line}, column {o.column!r}: {o.text!r}" for o in bad[:10])
         more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
-        mark, other = MARK_NAMES[self.decimal], MARK_NAMES["," if self.decimal == "." else "."]
+        mark = MARK_NAMES[self.decimal]
         if not self.odd and not self._is_mark_known:
-            said = f"may have a {mark} or a {other}, and no other number tells"
+            said = "may have a decimal point or a decimal comma, and no other number tells"
             hint = "Write the numbers without separators between thousands."
         elif self.n_other_mark or not self.odd:
             said = f"the other numbers of this file use a {mark}"
@@ -170,10 +173,13 @@ def read_numbers(
     """
     reader = NumberReader(".")
     result = parse(reader)
-    is_either = is_comma_likely and reader.unclear and not reader.n_with_point
-    if reader.n_other_mark > reader.n_with_point or is_either:
-        reader = NumberReader(",")
+    if reader.n_other_mark or reader.unclear:
+        reader = NumberReader(".", is_careful=True)
         result = parse(reader)
+        lead = reader.n_other_mark - reader.n_with_point
+        if lead > 0 or (lead == 0 and is_comma_likely):
+            reader = NumberReader(",")
+            result = parse(reader)
     reader.check(path)
     return result, reader
 

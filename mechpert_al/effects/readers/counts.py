@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mechpert_al.effects.annotated import AnnotatedFile
 from mechpert_al.effects.conversion import ConversionReport, ConvertOptions
-from mechpert_al.effects.group_sums import TARGET_TOTAL, sum_counts
+from mechpert_al.effects.group_sums import TARGET_TOTAL, check_first_counts, sum_counts
 from mechpert_al.effects.readers.cells import CellMeasure, effects_of_cells
 from mechpert_al.effects.readers.kinds import looks_like_counts, why_kind
 from mechpert_al.effects.table import EffectTable
@@ -38,18 +38,13 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
 
 
 def _refuse_other_values(path: Path, layer: str | None) -> None:
+    """Say at once if these are no counts, and which layer holds some."""
     with AnnotatedFile(path) as file:
-        matrix = file.matrix(layer)
-        if looks_like_counts(matrix):
-            return
-        counts = [name for name in file.layers if looks_like_counts(file.matrix(name))]
-        hint = (
-            f"Raw counts seem to lie in a layer: --layer {counts[0]}. "
-            if counts
-            else "No layer holds counts either. "
-        )
-        raise DataError(
-            f"{matrix.place} holds values that are no counts (not whole, or below 0): it looks "
-            "normalised already",
-            f"{hint}To take means of the values as they stand: --kind expression.",
-        )
+        try:
+            check_first_counts(file.matrix(layer), (file.observations, file.variables))
+        except DataError as error:
+            counts = [name for name in file.layers if looks_like_counts(file.matrix(name))]
+            if not counts:
+                raise
+            hint = f"Raw counts seem to lie in a layer: --layer {counts[0]}. {error.hint}"
+            raise DataError(error.message, hint) from error
