@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from mechpert_al.agents.panel import Panel
-from mechpert_al.consensus.kernel import diffusion_kernel, unit_diagonal
+from mechpert_al.consensus.kernel import kernel_by_name, unit_diagonal
 from mechpert_al.consensus.network import ConsensusNetwork
 from mechpert_al.effects.align import align
 from mechpert_al.effects.correlation import profile_correlation
@@ -43,6 +43,8 @@ class Knowledge:
     other_line
         A screen of the candidates in another cell line that was measured already; its
         correlations are added to the kernel.
+    notices
+        Names that were not matched letter for letter.
     """
 
     consensus: ConsensusNetwork
@@ -51,6 +53,7 @@ class Knowledge:
     features: np.ndarray | None = None
     agents: Mapping[str, ConsensusNetwork] = field(default_factory=dict)
     other_line: EffectTable | None = None
+    notices: tuple[str, ...] = ()
 
     @classmethod
     def from_panel(
@@ -60,7 +63,17 @@ class Knowledge:
         features: np.ndarray | None = None,
         agents: Sequence[str] | None = None,
     ) -> Knowledge:
-        """Knowledge from a panel: its voters' consensus, and its baseline agent apart."""
+        """Knowledge from a panel: its voters' consensus, and its baseline agent apart.
+
+        The prior network's genes are matched to the candidates by symbol.
+        """
+        notices: tuple[str, ...] = ()
+        if prior is not None:
+            prior, matching = prior.aligned(panel.candidates, source="prior network")
+            notices = tuple(
+                f"prior network: {name} is {reference} ({why})"
+                for name, reference, why in matching.renamed
+            )
         baselines = [name for name in panel.baselines if agents is None or name in agents]
         voters = [name for name in panel.voters if agents is None or name in agents]
         return cls(
@@ -69,6 +82,7 @@ class Knowledge:
             prior,
             features,
             {name: ConsensusNetwork.from_panel(panel, [name]) for name in voters + baselines},
+            notices=notices,
         )
 
     @property
@@ -131,24 +145,26 @@ class Knowledge:
     @cached_property
     def prior_kernel(self) -> np.ndarray:
         """The diffusion kernel of the prior network among the candidates."""
-        return diffusion_kernel(self.prior_links)
+        return kernel_by_name(self.prior_links, self.genes)
 
     @cached_property
     def feature_kernel(self) -> np.ndarray:
         """Linear kernel of the standardised features, unit diagonal, shape (n_genes, n_genes).
 
-        Without features: of the spectral embedding of the prior network.
+        Without features: of the spectral embedding of the prior network, whose dimensions keep
+        their sizes (they say how much each one tells).
         """
-        features = self.features
-        if features is None:
-            values, vectors = np.linalg.eigh(self.prior_kernel)
-            features = vectors[:, -N_SPECTRAL:] * np.sqrt(np.maximum(values[-N_SPECTRAL:], 0))
-        known = ~np.isnan(features).any(axis=1)
-        kernel = np.eye(len(features))
+        if self.features is None:
+            part = spectral_embedding(self.prior_kernel)
+            part -= part.mean(axis=0)
+            return unit_diagonal(part @ part.T)
+        known = ~np.isnan(self.features).any(axis=1)
+        kernel = np.eye(self.n_genes)
         if known.any():
-            part = features[known] - features[known].mean(axis=0)
+            part = self.features[known] - self.features[known].mean(axis=0)
             spread = part.std(axis=0)
-            part = part / np.where(spread > 0, spread, 1)
+            tells = spread > 1e-9 * np.abs(self.features[known]).max(axis=0, initial=0)
+            part = part[:, tells] / spread[tells]
             kernel[np.ix_(known, known)] = unit_diagonal(part @ part.T)
         return kernel
 
@@ -171,6 +187,12 @@ class Knowledge:
     def with_consensus(self, consensus: ConsensusNetwork) -> Knowledge:
         """The same knowledge with another consensus network."""
         return replace(self, consensus=consensus)
+
+
+def spectral_embedding(kernel: np.ndarray) -> np.ndarray:
+    """Coordinates whose inner products come nearest to a kernel's, shape (n_genes, N_SPECTRAL)."""
+    values, vectors = np.linalg.eigh(kernel)
+    return vectors[:, -N_SPECTRAL:] * np.sqrt(np.maximum(values[-N_SPECTRAL:], 0))
 
 
 def line_correlation(effects: EffectTable, genes: tuple[str, ...]) -> np.ndarray:

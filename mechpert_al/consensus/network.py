@@ -18,7 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from mechpert_al.agents.panel import Hypothesis, Panel
-from mechpert_al.consensus.kernel import ALPHA, diffusion_kernel, positive_links
+from mechpert_al.consensus.kernel import kernel_by_name, positive_links
 from mechpert_al.errors import UsageError
 
 Orientation = Literal["symmetric", "directed", "reversed"]
@@ -164,7 +164,7 @@ class ConsensusNetwork:
     @cached_property
     def kernel(self) -> np.ndarray:
         """The consensus kernel with the default reach, shape (n_genes, n_genes)."""
-        return diffusion_kernel(self.symmetric, ALPHA)
+        return kernel_by_name(self.symmetric, self.genes)
 
     @cached_property
     def agent_links(self) -> tuple[sparse.csr_array, ...]:

@@ -143,6 +143,8 @@ class TypiClust(Strategy):
         """Allowed candidates: one a cluster, largest cluster without an anchor first."""
         from sklearn.cluster import KMeans
 
+        if not state.allowed.size:
+            return np.zeros(0, dtype=int)
         genes = state.knowledge.genes
         pool = np.array(sorted(state.pool, key=lambda i: genes[i]))
         points = embedding(state.knowledge.kernel[np.ix_(pool, pool)])

@@ -157,5 +157,9 @@ def build_strategy(name: str) -> Strategy:
 
 def usable(needs: Sequence[str], knowledge: Knowledge) -> bool:
     """Whether the knowledge holds what a method needs."""
-    have = {"similarity": knowledge.similarity, "prior": knowledge.prior}
-    return all(have[need] is not None for need in needs)
+    have = {
+        "similarity": knowledge.similarity is not None,
+        "prior": knowledge.prior is not None,
+        "features": knowledge.features is not None or knowledge.prior is not None,
+    }
+    return all(have[need] for need in needs)

@@ -20,7 +20,8 @@ CENTRE_SHRINKAGE = 1.0
 class ProfileRegressor(RegressorMixin, BaseEstimator):
     """Base of the predictors: stores the anchors, their centre and their deviations.
 
-    A subclass implements `_fit` (may do nothing), `deviation` and `weights`.
+    A subclass implements `_fit` (may do nothing), `_deviation` and `weights`. It never meets an
+    anchor, or a readout, of which nothing was measured: these are left out as if absent.
 
     Attributes
     ----------
@@ -28,10 +29,13 @@ class ProfileRegressor(RegressorMixin, BaseEstimator):
         Candidate numbers of the measured perturbations, shape (n_anchors,).
     centre_
         Mean profile of the anchors, shape (n_readouts,).
+    has_readout_
+        Which readouts any anchor measured, bool, shape (n_readouts,).
     deviations_
-        Anchor profiles minus the centre, shape (n_anchors, n_readouts), NaN = not measured.
+        Anchor profiles minus the centre over these readouts, shape (n_anchors, n_measured), NaN =
+        not measured.
     is_complete_
-        True when no anchor value is missing.
+        True when no value of these is missing.
     notices_
         What was left out and why, in words.
     """
@@ -50,23 +54,38 @@ class ProfileRegressor(RegressorMixin, BaseEstimator):
         y
             Their profiles, shape (n_anchors, n_readouts).
         """
-        self.anchors_ = candidate_numbers(X)
-        profiles = np.asarray(y, dtype=np.float64)
-        if profiles.ndim != 2 or len(profiles) != len(self.anchors_):
-            raise ValueError(
-                f"y has shape {profiles.shape}, expected ({len(self.anchors_)}, n_readouts)"
-            )
-        if len(np.unique(self.anchors_)) != len(self.anchors_):
+        anchors, profiles = candidate_numbers(X), np.asarray(y, dtype=np.float64)
+        if profiles.ndim != 2 or len(profiles) != len(anchors):
+            raise ValueError(f"y has shape {profiles.shape}, expected ({len(anchors)}, n_readouts)")
+        if not len(anchors):
+            raise ValueError("there is no anchor to learn from")
+        if len(np.unique(anchors)) != len(anchors):
             raise ValueError("an anchor stands twice in X; pool its profiles first")
         if np.isinf(profiles).any():
             raise ValueError("y holds infinite values; NaN means not measured")
         self.n_features_in_ = 1
         self.notices_: list[str] = []
-        self.is_complete_ = not np.isnan(profiles).any()
-        self.centre_ = centre(profiles)
-        self.deviations_ = profiles - self.centre_
+        self._take(anchors, profiles)
         self._fit()
         return self
+
+    def _take(self, anchors: np.ndarray, profiles: np.ndarray) -> None:
+        """Keep the anchors and readouts of which something was measured."""
+        known = ~np.isnan(profiles)
+        is_known = known.any(axis=1)
+        if not is_known.all():
+            self.notices_.append(
+                f"anchors without any measured value were left out: {int((~is_known).sum())} of "
+                f"{len(anchors)}"
+            )
+            anchors, profiles, known = anchors[is_known], profiles[is_known], known[is_known]
+        self.anchors_ = anchors
+        self.has_readout_ = known.any(axis=0)
+        self.centre_ = centre(profiles)
+        self.deviations_ = profiles - self.centre_
+        if not self.has_readout_.all():
+            self.deviations_ = self.deviations_[:, self.has_readout_]
+        self.is_complete_ = not np.isnan(self.deviations_).any()
 
     def _fit(self) -> None:
         """Prepare what does not depend on the targets."""
@@ -77,6 +96,15 @@ class ProfileRegressor(RegressorMixin, BaseEstimator):
 
     def deviation(self, X: Any) -> np.ndarray:
         """Predicted deviations from the centre, shape (n_targets, n_readouts), without NaN."""
+        targets = candidate_numbers(X)
+        if self.has_readout_.all():
+            return self._deviation(targets)
+        deviation = np.zeros((len(targets), len(self.has_readout_)))
+        deviation[:, self.has_readout_] = self._deviation(targets)
+        return deviation
+
+    def _deviation(self, targets: np.ndarray) -> np.ndarray:
+        """The same over the measured readouts, for candidate numbers of shape (n_targets,)."""
         raise TypeError(f"{type(self).__name__} does not say how it predicts")
 
     def weights(self, X: Any) -> np.ndarray:
@@ -94,6 +122,8 @@ def candidate_numbers(X: Any) -> np.ndarray:
     whole = numbers.astype(np.int64)
     if not np.array_equal(whole, numbers):
         raise ValueError("X holds candidate numbers, which are whole")
+    if (whole < 0).any():
+        raise ValueError("X holds candidate numbers, which count from 0")
     return whole
 
 

@@ -30,7 +30,8 @@ class PredictorMethod:
     build
         From knowledge to an unfitted regressor.
     needs
-        Parts of the knowledge beyond the consensus: ``similarity``, ``prior``.
+        Parts of the knowledge beyond the consensus: ``similarity``, ``prior`` or ``features``
+        (which a prior network gives too).
     """
 
     name: str
@@ -86,7 +87,7 @@ ridge = PredictorMethod(
     "ridge",
     "ridge regression on gene features (on the prior network's embedding when none are given)",
     lambda known: KrigingRegressor(known.feature_kernel, wiener=None),
-    ("prior",),
+    ("features",),
 )
 
 

@@ -48,8 +48,9 @@ class KrigingRegressor(ProfileRegressor):
     Notes
     -----
     A missing value is honoured for each readout: only the anchors that measured it are
-    conditioned on. Where fewer than half of the pairs of anchors share enough readouts, R cannot
-    be estimated; the Wiener step is then left out and `notices_` says so.
+    conditioned on, and through R they speak for the anchors that did not. Where fewer than half of
+    the pairs of anchors share enough readouts, R cannot be estimated; the Wiener step is then left
+    out and `notices_` says so.
     """
 
     def __init__(
@@ -105,6 +106,8 @@ class KrigingRegressor(ProfileRegressor):
 
     def _fitted_scale(self) -> float:
         """c: the size of the deviations, by leave-one-out, drawn to its expected value."""
+        if not len(self.anchors_):
+            return 0.0
         expected = (1 + (self.wiener if self.correlation_ is not None else 0)) * self.norms_.mean()
         if not self.is_complete_ or len(self.anchors_) < 3:
             return float(expected)
@@ -133,20 +136,18 @@ class KrigingRegressor(ProfileRegressor):
         return first - self.wiener * (through - drop[:, None] * self._wiener_inverse)
 
     # ------------------------------------------------------------------ prediction
-    def _unit_weights(self, X: Any) -> np.ndarray:
-        targets = candidate_numbers(X)
+    def _unit_weights(self, targets: np.ndarray) -> np.ndarray:
         return self.kernel[np.ix_(targets, self.anchors_)] @ self._smoother()
 
     def weights(self, X: Any) -> np.ndarray:
         """Weights on the anchors' deviations; with missing values those of a whole readout."""
         usable = self.norms_ > 0
         inverse = np.where(usable, 1 / np.where(usable, self.norms_, 1), 0)
-        return self.scale_ * self._unit_weights(X) * inverse
+        return self.scale_ * self._unit_weights(candidate_numbers(X)) * inverse
 
-    def deviation(self, X: Any) -> np.ndarray:
+    def _deviation(self, targets: np.ndarray) -> np.ndarray:
         if self.is_complete_:
-            return self.scale_ * (self._unit_weights(X) @ self.unit_)
-        targets = candidate_numbers(X)
+            return self.scale_ * (self._unit_weights(targets) @ self.unit_)
         cross = self.kernel[np.ix_(targets, self.anchors_)]
         known = ~np.isnan(self.deviations_)
         if self.correlation_ is None:

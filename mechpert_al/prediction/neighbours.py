@@ -34,13 +34,13 @@ class NeighbourRegressor(ProfileRegressor):
         self.shrinkage = shrinkage
         self.is_weighted = is_weighted
 
-    def _raw_weights(self, X: Any) -> np.ndarray:
-        rows = self.links[candidate_numbers(X)]
+    def _raw_weights(self, targets: np.ndarray) -> np.ndarray:
+        rows = self.links[targets]
         block = np.asarray(rows[:, self.anchors_].toarray(), dtype=np.float64)
         return block if self.is_weighted else (block > 0).astype(np.float64)
 
-    def deviation(self, X: Any) -> np.ndarray:
-        raw = self._raw_weights(X)
+    def _deviation(self, targets: np.ndarray) -> np.ndarray:
+        raw = self._raw_weights(targets)
         if self.is_complete_:
             return self._shares(raw, np.abs(raw).sum(axis=1, keepdims=True)) @ self.deviations_
         known = ~np.isnan(self.deviations_)
@@ -48,7 +48,7 @@ class NeighbourRegressor(ProfileRegressor):
         return self._shares(total, np.abs(raw) @ known.astype(np.float64))
 
     def weights(self, X: Any) -> np.ndarray:
-        raw = self._raw_weights(X)
+        raw = self._raw_weights(candidate_numbers(X))
         return self._shares(raw, np.abs(raw).sum(axis=1, keepdims=True))
 
     def _shares(self, total: np.ndarray, mass: np.ndarray) -> np.ndarray:
@@ -58,8 +58,8 @@ class NeighbourRegressor(ProfileRegressor):
 class MeanRegressor(ProfileRegressor):
     """The mean profile of the anchors for every target: the deviation is zero."""
 
-    def deviation(self, X: Any) -> np.ndarray:
-        return np.zeros((len(candidate_numbers(X)), len(self.centre_)))
+    def _deviation(self, targets: np.ndarray) -> np.ndarray:
+        return np.zeros((len(targets), self.deviations_.shape[1]))
 
     def weights(self, X: Any) -> np.ndarray:
         return np.zeros((len(candidate_numbers(X)), len(self.anchors_)))

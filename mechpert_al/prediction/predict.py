@@ -213,10 +213,10 @@ def predict(
     if not numbers:
         raise UsageError("every candidate was measured: nothing is left to predict")
     model = build_predictor(predictor, knowledge)
-    anchors = aligned.numbers
-    model.fit(anchors[:, None], aligned.effects.values)
+    model.fit(aligned.numbers[:, None], aligned.effects.values)
+    anchors = model.anchors_
     rows = np.array(numbers)
-    links = abs(knowledge.consensus.symmetric[rows][:, anchors]) > 0
+    links = knowledge.consensus.symmetric[rows][:, anchors] > 0
     return Prediction(
         tuple(knowledge.genes[i] for i in numbers),
         effects.readouts,
