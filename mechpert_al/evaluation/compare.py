@@ -108,7 +108,7 @@ def compare_loop(loaded: LoopInputs, **settings: Any) -> Comparison:
     return replace(
         result,
         inputs={**result.inputs, "files": loaded.files},
-        notices=[*loaded.notices, *result.notices],
+        notices=[*loaded.notices, *loaded.knowledge.notices, *result.notices],
     )
 
 

@@ -164,7 +164,7 @@ def simulate_loop(loaded: LoopInputs) -> Simulation:
     return replace(
         result,
         inputs={**result.inputs, "files": loaded.files},
-        notices=(*loaded.notices, *result.notices),
+        notices=(*loaded.notices, *loaded.knowledge.notices, *result.notices),
     )
 
 

@@ -26,6 +26,8 @@ LOOKS: dict[str, tuple[str, list[int]]] = {
     "random": ("#777777", [1, 0]),
     "centrality": ("#0072B2", [4, 2]),
     "panel heuristic": ("#009E73", [4, 2]),
+    "diversity": ("#56B4E9", [1, 2]),
+    "oracle_kernel": ("#444444", [2, 2]),
 }
 OTHER = ("#56B4E9", [1, 2])
 WIDTH, HEIGHT = 420, 280
@@ -36,10 +38,11 @@ FONT = 12
 def learning_curves(
     comparison: Comparison, dataset: str, predictor: str, metric: str = PRIMARY
 ) -> alt.LayerChart:
-    """Score against number of anchors, with 95 % intervals; random and the oracle for scale.
+    """Score against number of anchors; random and the oracle for scale.
 
-    Of the centralities and of the panel heuristics the best one is drawn, by its mean at the
-    stated budget.
+    Of the centralities, the panel heuristics and the diversity strategies the best one is drawn,
+    by its mean at the stated budget. 95 % intervals are drawn for the default and for random; those
+    of the others show when pointed at, and are in the tables.
     """
     import altair as alt
     import pandas as pd
@@ -64,7 +67,9 @@ def learning_curves(
         "strategy:N",
         title=None,
         scale=alt.Scale(domain=labels, range=[look[0] for look in looks]),
-        legend=alt.Legend(orient="right", labelLimit=260),
+        legend=alt.Legend(
+            orient="right", labelLimit=260, symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=3
+        ),
     )
     dash = alt.StrokeDash(
         "strategy:N",
@@ -80,7 +85,8 @@ def learning_curves(
         axis=alt.Axis(values=sorted(data["anchors"].unique().tolist()), grid=False),
     )
     base = alt.Chart(data)
-    band = base.mark_area(opacity=0.15).encode(
+    banded = data[data["strategy"].isin((comparison.protocol["default_strategy"], "random"))]
+    band = alt.Chart(banded).mark_area(opacity=0.15).encode(
         x=x, y=alt.Y("low:Q", title=TITLES.get(metric, metric)), y2="high:Q", color=colour
     )
     line = base.mark_line(point=alt.OverlayMarkDef(size=30)).encode(
@@ -160,7 +166,9 @@ def shown_strategies(
     group = {name: build_strategy(name).group for name in present if name not in special}
     shown = {name: name for name in ("oracle",) if name in present}
     for name in present:
-        if group.get(name) in ("consensus", "baseline coverage"):
+        if name == comparison.protocol["default_strategy"] or (
+            group.get(name) == "baseline coverage"
+        ):
             shown[name] = name
     for kind in ("panel heuristic", "centrality", "diversity"):
         best = next((name for name in present if group.get(name) == kind), None)
