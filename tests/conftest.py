@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 # No time limits: a loaded machine is not a defect.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("patient"), max_examples=3000)
 settings.load_profile("patient")
 
 TESTS = Path(__file__).parent
