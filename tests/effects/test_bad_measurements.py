@@ -27,8 +27,8 @@ TABLES: dict[str, tuple[str | bytes, dict[str, Any], list[str], str]] = {
     "short row": ("gene,A,B\nMED1,1,2\nUBL5,1\n", {}, ["line 3", "2 fields", "3"], "quotes"),
     "long row": ("gene,A,B\nMED1,1,2\nUBL5,1,2,3\n", {}, ["line 3", "4 fields", "3"], "quotes"),
     "long rows of R": (
-        "perturbation\tA\n1\tMED1\t1\n2\tUBL5\t1\t3\n3\tATF4\t1\n", {}, ["line 3", "4 fields", "3", "2 names"],
-        "quotes",
+        "perturbation\tA\n1\tMED1\t1\n2\tUBL5\t1\t3\n3\tATF4\t1\n", {},
+        ["line 3", "4 fields", "3", "2 names"], "quotes",
     ),
     "open quote": ('gene,A\nMED1,"1\nUBL5,2\n', {}, ["effects.csv", "line 2"], "quotation mark"),
     "not UTF-8": ("gene,A\nMED1\xe4,1\n".encode("latin-1"), {}, ["effects.csv", "UTF-8"], "UTF-8"),
