@@ -64,7 +64,7 @@ NA_TEXTS = [PLAIN[0], PLAIN[1], ["UBL5", "0.75", "#N/A"]]
         "## made by somebody\n# on a day\n" + text(PLAIN),
         "\ufeff" + text(PLAIN),
         text(PLAIN).encode("utf-16"),
-        gzip.compress(text(PLAIN).encode()),
+        gzip.compress(text(PLAIN).encode(), mtime=0),
         "\ufeff" + text(GERMAN, ";", "\r\n"),
         text(GERMAN, "\t"),
         "sep=;\n" + text(GERMAN, ";"),

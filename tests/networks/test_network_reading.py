@@ -51,7 +51,7 @@ def pairs(network: PriorNetwork) -> dict[str, float]:
         "TP53\tMDM2\nATM\tTP53\n",
         "TP53 , MDM2\nATM , TP53\n",
         "TP53   MDM2\nATM TP53",
-        gzip.compress(b"source,target\nTP53,MDM2\nATM,TP53\n"),
+        gzip.compress(b"source,target\nTP53,MDM2\nATM,TP53\n", mtime=0),
         "source\ttarget\nTP53\tMDM2\nATM\tTP53\n".encode("utf-16"),
     ],
 )
