@@ -1,0 +1,159 @@
+"""Time and memory of counts → effects, beside the usual chain of scanpy.
+
+    python benchmarks/ingest.py [--cells 200000] [--genes 8000] [--perturbations 1000]
+                                [--density 0.05] [--form csr] [--scanpy] [--json]
+
+Counts are made up (seeded) and written in blocks. Each run is a process of its own, whose peak
+memory the kernel reports. scanpy is optional: without it only our own figures are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+SEED = 20_260_101
+BLOCK = 10_000
+RUNS = {
+    "mechpert-al": "from mechpert_al.effects import convert\nconvert({path!r}, min_cells=3)",
+    "scanpy": """
+import anndata, numpy as np, scanpy as sc
+cells = anndata.read_h5ad({path!r})
+sc.pp.normalize_total(cells, target_sum=1e4)
+sc.pp.log1p(cells)
+means = sc.get.aggregate(cells, by="perturbation", func="mean")
+means.layers["mean"] - means["non-targeting"].layers["mean"]
+""",
+}
+
+
+def write_cells(
+    path: Path, n_cells: int, n_genes: int, n_perturbations: int, density: float, form: str
+) -> None:
+    """Write cells in AnnData's layout, never more than a block of them in memory."""
+    rng = np.random.default_rng(SEED)
+    per_cell = int(density * n_genes)
+    with h5py.File(path, "w") as file:
+        if form == "csr":
+            _write_csr(file, rng, n_cells, n_genes, per_cell)
+        else:
+            _write_dense(file, rng, n_cells, n_genes, per_cell)
+        codes = rng.integers(0, n_perturbations + 1, n_cells).astype(np.int16)
+        labels = ["non-targeting", *(f"GENE{number}" for number in range(n_perturbations))]
+        _write_frame(file, "obs", [f"cell{number}" for number in range(n_cells)])
+        _write_frame(file, "var", [f"GENE{number}" for number in range(n_genes)])
+        column = file.create_group("obs/perturbation")
+        column.attrs.update({"encoding-type": "categorical", "encoding-version": "0.2.0"})
+        column.attrs["ordered"] = False
+        column["codes"] = codes
+        column["codes"].attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        _write_texts(column, "categories", labels)
+        file["obs"].attrs["column-order"] = np.array(["perturbation"], dtype=object)
+        file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+
+
+def _write_csr(
+    file: h5py.File, rng: np.random.Generator, n_cells: int, n_genes: int, per_cell: int
+) -> None:
+    matrix = file.create_group("X")
+    matrix.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
+    matrix.attrs["shape"] = np.array([n_cells, n_genes])
+    size, chunk = (n_cells * per_cell,), (1 << 20,)
+    data = matrix.create_dataset("data", size, "int32", chunks=chunk)
+    indices = matrix.create_dataset("indices", size, "int32", chunks=chunk)
+    matrix["indptr"] = np.arange(n_cells + 1, dtype=np.int64) * per_cell
+    for start in range(0, n_cells, BLOCK):
+        n_rows = min(BLOCK, n_cells - start)
+        part = slice(start * per_cell, (start + n_rows) * per_cell)
+        data[part] = 1 + rng.poisson(0.7, n_rows * per_cell)
+        indices[part] = _columns(rng, n_rows, n_genes, per_cell).ravel()
+
+
+def _write_dense(
+    file: h5py.File, rng: np.random.Generator, n_cells: int, n_genes: int, per_cell: int
+) -> None:
+    matrix = file.create_dataset("X", (n_cells, n_genes), "float32", chunks=(500, n_genes))
+    matrix.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+    for start in range(0, n_cells, BLOCK):
+        n_rows = min(BLOCK, n_cells - start)
+        block = np.zeros((n_rows, n_genes), dtype=np.float32)
+        counts = 1 + rng.poisson(0.7, (n_rows, per_cell))
+        np.put_along_axis(block, _columns(rng, n_rows, n_genes, per_cell), counts, axis=1)
+        matrix[start : start + n_rows] = block
+
+
+def _columns(rng: np.random.Generator, n_rows: int, n_genes: int, per_cell: int) -> np.ndarray:
+    """Distinct ascending columns for each row: one from each of so many equal stretches."""
+    edges = np.linspace(0, n_genes, per_cell + 1).astype(np.int64)
+    return edges[:-1] + (rng.random((n_rows, per_cell)) * np.diff(edges)).astype(np.int64)
+
+
+def _write_frame(file: h5py.File, name: str, index: list[str]) -> None:
+    frame = file.create_group(name)
+    frame.attrs.update({"encoding-type": "dataframe", "encoding-version": "0.2.0"})
+    frame.attrs["_index"] = "_index"
+    frame.attrs["column-order"] = np.array([], dtype="float64")
+    _write_texts(frame, "_index", index)
+
+
+def _write_texts(group: h5py.Group, name: str, texts: list[str]) -> None:
+    group[name] = np.array(texts, dtype=object)
+    group[name].attrs.update({"encoding-type": "string-array", "encoding-version": "0.2.0"})
+
+
+def measured(name: str, path: Path) -> dict[str, float]:
+    """Seconds and peak memory (GB) of one run in a process of its own."""
+    code = RUNS[name].format(path=str(path)) + (
+        "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds = time.perf_counter() - start
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {"seconds": seconds, "peak_gb": int(done.stdout.split()[-1]) * unit / 1e9}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", type=int, default=200_000)
+    parser.add_argument("--genes", type=int, default=8_000)
+    parser.add_argument("--perturbations", type=int, default=1_000)
+    parser.add_argument("--density", type=float, default=0.05)
+    parser.add_argument("--form", choices=["csr", "dense"], default="csr")
+    parser.add_argument("--scanpy", action="store_true", help="run scanpy's chain too")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_args()
+    has_scanpy = arguments.scanpy and importlib.util.find_spec("scanpy") is not None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cells.h5ad"
+        write_cells(
+            path, arguments.cells, arguments.genes, arguments.perturbations, arguments.density,
+            arguments.form,
+        )  # fmt: skip
+        names = ["mechpert-al", *(["scanpy"] if has_scanpy else [])]
+        results = {name: measured(name, path) for name in names}
+        size = path.stat().st_size / 1e9
+    if arguments.json:
+        print(json.dumps({"options": vars(arguments), "file_gb": size, "results": results}))
+        return
+    print(
+        f"{arguments.cells} cells × {arguments.genes} genes, {arguments.perturbations} "
+        f"perturbations, {arguments.form}, {size:.2f} GB on disk"
+    )
+    for name, one in results.items():
+        print(f"{name:12s} {one['seconds']:7.1f} s   {one['peak_gb']:5.2f} GB peak")
+    if arguments.scanpy and not has_scanpy:
+        print("scanpy is not installed")
+
+
+if __name__ == "__main__":
+    main()
