@@ -145,12 +145,14 @@ class Panel:
         dropped = {name: dict.fromkeys(DROP_REASONS, 0) for name in self.agents}
         for one in self.dropped:
             dropped[one.agent][one.reason] += 1
+        said: dict[str, set[str]] = {name: set() for name in self.agents}
+        for who, target, *_ in (*self.hypotheses, *self.dropped):
+            said[who].add(target)
         agents = {
             name: {
                 "role": agent.role,
                 "answered": len(self.answered[name]),
-                "empty_answers": len(self.answered[name])
-                - len({h.target for h in self.hypotheses if h.agent == name}),
+                "empty_answers": len(self.answered[name] - said[name]),
                 "unanswered": len(self.unanswered[name]),
                 "unknown_targets": len(self.unknown_targets.get(name, ())),
                 "admitted": admitted[name],
@@ -204,25 +206,24 @@ def admit(
         Every proposal is in one of the two.
     """
     names = candidates if isinstance(candidates, Mapping) else {gene: gene for gene in candidates}
-    first: dict[str, Hypothesis] = {}
+    first: dict[str, tuple[Hypothesis, Any]] = {}
     dropped: list[Dropped] = []
-    contradicted: set[str] = set()
+    contradicted: dict[str, None] = {}
     for proposal in answer.regulators:
         reason, hypothesis = _checked(agent, answer.target, proposal, names)
         if hypothesis is not None:
-            earlier = first.setdefault(hypothesis.regulator, hypothesis)
+            earlier, _ = first.setdefault(hypothesis.regulator, (hypothesis, proposal))
             if earlier is hypothesis:
                 continue
             reason = "duplicate"
             if earlier.direction != hypothesis.direction:
                 reason = "contradiction"
-                contradicted.add(hypothesis.regulator)
+                contradicted[hypothesis.regulator] = None
         dropped.append(_dropped(agent, answer, proposal, reason))
     for gene in contradicted:
-        lost = first.pop(gene)
-        proposal = {"gene": gene, "direction": lost.direction, "confidence": lost.confidence}
+        _, proposal = first.pop(gene)
         dropped.append(_dropped(agent, answer, proposal, "contradiction"))
-    return list(first.values()), dropped
+    return [hypothesis for hypothesis, _ in first.values()], dropped
 
 
 def _checked(
@@ -349,8 +350,8 @@ def _panel_folder(path: str | Path) -> Path:
 
 def _panel_json(path: Path) -> dict[str, Any]:
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        about = _parsed(path.read_bytes())
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a JSON file in UTF-8 ({error})") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else type(about).__name__
@@ -372,6 +373,19 @@ def _panel_json(path: Path) -> dict[str, Any]:
     return about
 
 
+def _parsed(text: bytes) -> Any:
+    """A JSON document whose every text can be written again.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        Not JSON, nested without end, or with half a character in a text.
+    """
+    document = json.loads(text)
+    json.dumps(document, ensure_ascii=False).encode()
+    return document
+
+
 def _plain_name(folder: Path, name: str) -> str:
     """A file name that stays inside the folder (panel.json may come from anybody)."""
     if Path(name).name != name or name in ("", ".", ".."):
@@ -389,8 +403,14 @@ def _candidates(folder: Path, about: Mapping[str, Any]) -> tuple[str, ...]:
         source = folder / _plain_name(folder, listed)
         if not source.is_file():
             raise DataError(f"{source}: the candidate list named in panel.json is not there")
-        listed = source.read_text(encoding="utf-8").split("\n")
-    genes = [gene.strip() for gene in listed if isinstance(gene, str) and gene.strip()]
+        try:
+            listed = source.read_text(encoding="utf-8-sig").split("\n")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{source}: not a text in UTF-8 ({error})") from error
+    for gene in listed:
+        if not isinstance(gene, str):
+            raise DataError(f"{source}: candidate {gene!r} is not a text")
+    genes = [gene.strip() for gene in listed if gene.strip()]
     twice = [gene for gene, count in Counter(genes).items() if count > 1]
     if twice or not genes:
         what = f"candidates named more than once: {', '.join(twice[:10])}" if twice else "no gene"
@@ -405,8 +425,8 @@ def _answers(path: Path, agent: str) -> Iterator[Answer]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            record = _parsed(line)
+        except (ValueError, RecursionError) as error:
             raise DataError(
                 f"{path}, line {number}: not a JSON object ({error})",
                 "Each line is one answer; a cut last line means that the file is incomplete.",
