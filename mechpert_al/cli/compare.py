@@ -108,7 +108,9 @@ def write(result: Comparison, folder: Path) -> None:
 
     document = json.dumps(result.as_document(), allow_nan=False, indent=1)
     atomic.write_bytes(folder / "summary.csv", result.frame().to_csv(index=False).encode())
-    atomic.write_bytes(folder / "cells.csv", pd.DataFrame(result.cells).to_csv(index=False).encode())
+    atomic.write_bytes(
+        folder / "cells.csv", pd.DataFrame(result.cells).to_csv(index=False).encode()
+    )
     atomic.write_bytes(folder / "comparison.json", document.encode())
 
 
@@ -120,7 +122,15 @@ def show(result: Comparison) -> None:
             _show_strategies(result, dataset, predictor)
     if result.controls:
         table(
-            ["data", "control", "as", "value>", "against>", "difference [95 %]", "fails as it must"],
+            [
+                "data",
+                "control",
+                "as",
+                "value>",
+                "against>",
+                "difference [95 %]",
+                "fails as it must",
+            ],
             [_control_row(row) for row in result.controls],
             title="Controls",
         )

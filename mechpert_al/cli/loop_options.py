@@ -17,7 +17,9 @@ _file = click.Path(path_type=Path)
 def loop_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The argument LOOP, and options that replace what it says."""
     for option in (
-        click.option("--seed", type=click.IntRange(min=0), help="Everything random follows from it."),
+        click.option(
+            "--seed", type=click.IntRange(min=0), help="Everything random follows from it."
+        ),
         click.option("--features", type=_file, help="Gene × feature table, for ridge."),
         click.option("--network", type=_file, help="Prior network."),
         click.option("--panel", help="A panel folder, or the name of a shipped panel."),
@@ -80,7 +82,10 @@ def load_loop(
         place = str(Path(panel).absolute()) if Path(panel).exists() else panel
         document["panel"] = {**document.get("panel", {}), "path": place}
     protocol = {"splits": splits, "test_fraction": test_fraction, "random_draws": random_draws}
-    for section, keys in {**sections, "compare": {**sections.get("compare", {}), **protocol}}.items():
+    for section, keys in {
+        **sections,
+        "compare": {**sections.get("compare", {}), **protocol},
+    }.items():
         given = {key: value for key, value in keys.items() if value is not None}
         if given:
             document[section] = {**document.get(section, {}), **given}

@@ -56,7 +56,9 @@ def read_features(path: str | Path, genes: Sequence[str]) -> tuple[np.ndarray, l
             row = values[row_of[gene]]
             features[number] = row if np.isfinite(row).all() else np.nan
     known = int((~np.isnan(features).any(axis=1)).sum())
-    notices = [f"{path.name}: {known} of {len(genes)} candidates have all {values.shape[1]} features"]
+    notices = [
+        f"{path.name}: {known} of {len(genes)} candidates have all {values.shape[1]} features"
+    ]
     notices += [f"{path.name}: {a} matched as {b} ({why})" for a, b, why in matching.renamed]
     return features, notices
 

@@ -10,13 +10,13 @@ import numpy as np
 from scipy import sparse
 
 from mechpert_al.agents.panel import Panel
-from mechpert_al.consensus.kernel import kernel_by_name, unit_diagonal
+from mechpert_al.consensus.kernel import kernel_by_name, positive_links, unit_diagonal
 from mechpert_al.consensus.network import ConsensusNetwork
 from mechpert_al.effects.align import align
 from mechpert_al.effects.correlation import profile_correlation
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import UsageError
-from mechpert_al.networks import PriorNetwork
+from mechpert_al.networks import PriorNetwork, centrality
 
 #: Dimensions of the prior network's spectral embedding, the features used when none are given.
 N_SPECTRAL = 50
@@ -54,6 +54,9 @@ class Knowledge:
     agents: Mapping[str, ConsensusNetwork] = field(default_factory=dict)
     other_line: EffectTable | None = None
     notices: tuple[str, ...] = ()
+    _centralities: dict[tuple[str, str], np.ndarray] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @classmethod
     def from_panel(
@@ -142,6 +145,26 @@ class Knowledge:
         """The prior network among the candidates, shape (n_genes, n_genes)."""
         return self.prior_network.on(self.genes)
 
+    def centrality(self, measure: str, network: str) -> np.ndarray:
+        """How central each candidate is, 0 where the network does not have it, shape (n_genes,).
+
+        Parameters
+        ----------
+        measure
+            One of `networks.MEASURES`.
+        network
+            ``prior`` (the whole prior network) or ``consensus`` (the positive consensus links,
+            weighted). Computed once.
+        """
+        if (measure, network) not in self._centralities:
+            if network == "consensus":
+                graph = PriorNetwork(self.genes, positive_links(self.consensus.symmetric))
+            else:
+                graph = self.prior_network
+            values = centrality_of(graph, measure, self.genes, is_weighted=network == "consensus")
+            self._centralities[measure, network] = values
+        return self._centralities[measure, network]
+
     @cached_property
     def prior_kernel(self) -> np.ndarray:
         """The diffusion kernel of the prior network among the candidates."""
@@ -193,6 +216,15 @@ def spectral_embedding(kernel: np.ndarray) -> np.ndarray:
     """Coordinates whose inner products come nearest to a kernel's, shape (n_genes, N_SPECTRAL)."""
     values, vectors = np.linalg.eigh(kernel)
     return vectors[:, -N_SPECTRAL:] * np.sqrt(np.maximum(values[-N_SPECTRAL:], 0))
+
+
+def centrality_of(
+    network: PriorNetwork, measure: str, genes: Sequence[str], *, is_weighted: bool = False
+) -> np.ndarray:
+    """How central each gene is in a network, 0 where the network does not have it."""
+    values = centrality(network, measure, weighted=is_weighted)
+    score_of = dict(zip(network.genes, values, strict=True))
+    return np.array([score_of.get(gene, 0.0) for gene in genes])
 
 
 def line_correlation(effects: EffectTable, genes: tuple[str, ...]) -> np.ndarray:

@@ -222,9 +222,7 @@ class ConsensusNetwork:
             self,
             genes=self.genes + extra,
             layers={name: padded(layer) for name, layer in self.layers.items()},
-            answered={
-                name: np.concatenate([mask, silent]) for name, mask in self.answered.items()
-            },
+            answered={name: np.concatenate([mask, silent]) for name, mask in self.answered.items()},
         )
 
     def relabelled(self, order: np.ndarray) -> ConsensusNetwork:

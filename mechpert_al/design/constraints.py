@@ -146,7 +146,9 @@ class Constraints:
         if self.budget is not None:
             cost = sum(self.costs.get(gene, 1.0) for gene in self.must_include)
             if cost > self.budget:
-                problems.append(f"the genes to include cost {cost:g}, the budget is {self.budget:g}")
+                problems.append(
+                    f"the genes to include cost {cost:g}, the budget is {self.budget:g}"
+                )
         if self.max_per_group is not None:
             for group in sorted({self.groups.get(gene, "") for gene in self.must_include} - {""}):
                 members = [g for g in self.must_include if self.groups.get(g) == group]

@@ -182,6 +182,8 @@ class _Chooser:
         best of them by more than a tie.
         """
         turn = len(self.picks)
+        is_open = np.zeros(len(self.ranks), dtype=bool)
+        is_open[self.open] = True
         if self.bounds is None:
             gains = self.run.gains(self.open)
             utility = self._utility(gains, self.open)
@@ -190,13 +192,12 @@ class _Chooser:
                 for u, c in zip(utility, self.open, strict=True)
             ]
             heapq.heapify(self.bounds)
-        still_open = set(self.open.tolist())
         fresh: list[tuple[float, int, int, int]] = []
         top = -np.inf
         while self.bounds and (not fresh or -self.bounds[0][0] >= top - TIE * abs(top)):
             bound = heapq.heappop(self.bounds)
             candidate = bound[2]
-            if candidate not in still_open:
+            if not is_open[candidate]:
                 continue
             if bound[3] != turn:
                 gain = self.run.gains(np.array([candidate]))

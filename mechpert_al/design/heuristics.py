@@ -6,8 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from mechpert_al.consensus.kernel import positive_links
-from mechpert_al.consensus.knowledge import Knowledge
+from mechpert_al.consensus.knowledge import centrality_of
 from mechpert_al.design.greedy import Selection, greedy
 from mechpert_al.design.objectives import Modular, Objective
 from mechpert_al.design.strategy import DesignState, Strategy
@@ -58,26 +57,11 @@ class Centrality(Strategy):
 
     def scores(self, state: DesignState) -> np.ndarray:
         """The centrality of every candidate, 0 where the network does not have the gene."""
-        from mechpert_al.networks import centrality
-
-        known, genes = state.knowledge, state.knowledge.genes
-        is_weighted = self.network == "consensus"
-        if is_weighted:
-            network = consensus_graph(known)
-        else:
-            network = known.prior_network
-            if self.network == "prior_pool":
-                network = network.subnetwork([genes[i] for i in state.pool])
-        values = centrality(network, self.measure, weighted=is_weighted)
-        score_of = dict(zip(network.genes, values, strict=True))
-        return np.array([score_of.get(gene, 0.0) for gene in genes])
-
-
-def consensus_graph(knowledge: Knowledge):  # noqa: ANN201 - PriorNetwork, imported when called
-    """The positive consensus links as a network, so that the same centralities apply to it."""
-    from mechpert_al.networks import PriorNetwork
-
-    return PriorNetwork(knowledge.genes, positive_links(knowledge.consensus.symmetric))
+        known = state.knowledge
+        if self.network != "prior_pool":
+            return known.centrality(self.measure, self.network)
+        pool = known.prior_network.subnetwork([known.genes[i] for i in state.pool])
+        return centrality_of(pool, self.measure, known.genes)
 
 
 degree_prior = partial(Centrality, "degree", "prior")

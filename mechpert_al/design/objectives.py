@@ -249,9 +249,7 @@ class FacilityLocation:
 
     is_submodular = True
 
-    def __init__(
-        self, links: Sequence[sparse.csr_array], values: np.ndarray | None = None
-    ) -> None:
+    def __init__(self, links: Sequence[sparse.csr_array], values: np.ndarray | None = None) -> None:
         size = links[0].shape[0]
         self.stacked = sparse.csc_array(sparse.vstack([with_unit_diagonal(one) for one in links]))
         worth = np.ones(size) if values is None else np.asarray(values, dtype=float)

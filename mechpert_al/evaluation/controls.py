@@ -128,8 +128,12 @@ def controls_of(protocol: Protocol, knowledge: Knowledge, split: Split) -> list[
         PREFIX + "permuted_measured": PermutedWiener(knowledge.kernel, seed),
         PREFIX + "without_measured": KrigingRegressor(knowledge.kernel, wiener=None),
         PREFIX + "permuted_feedback": PermutedFeedback(knowledge.kernel, seed),
-        PREFIX + "directed": NeighbourRegressor(replace(consensus, orientation="directed").neighbourhoods),
-        PREFIX + "reversed": NeighbourRegressor(replace(consensus, orientation="reversed").neighbourhoods),
+        PREFIX + "directed": NeighbourRegressor(
+            replace(consensus, orientation="directed").neighbourhoods
+        ),
+        PREFIX + "reversed": NeighbourRegressor(
+            replace(consensus, orientation="reversed").neighbourhoods
+        ),
     }
     found += [Control(strategy, name, design, one, knowledge) for name, one in others.items()]
     return found

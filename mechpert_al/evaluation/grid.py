@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +18,8 @@ from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.design.strategies import Random
 from mechpert_al.design.strategy import DesignState, Strategy, build_strategy
 from mechpert_al.errors import BackendError, UsageError
-from mechpert_al.evaluation.controls import Control, controls_of
-from mechpert_al.evaluation.metrics import METRICS, PRIMARY, Judge
+from mechpert_al.evaluation.controls import controls_of
+from mechpert_al.evaluation.metrics import AT_ONCE, METRICS, Judge
 from mechpert_al.evaluation.oracles import ORACLE_BUDGET, Oracle, OracleKernel
 from mechpert_al.evaluation.protocol import Protocol
 from mechpert_al.evaluation.screen import Screen, Split, splits
@@ -164,71 +165,73 @@ def _random_part(
     screen: Screen, split: Split, knowledge: Knowledge, protocol: Protocol
 ) -> SplitScores:
     """The random draws of one split: per target the mean over draws, and each draw's mean."""
-    result = SplitScores(screen.name, split)
     desk = _Desk(screen, split, knowledge, protocol)
     for budget in desk.budgets:
         for name, predictor in desk.predictors.items():
             cell = Cell(screen.name, "random", name, budget)
-            draws: dict[str, list[np.ndarray]] = {metric: [] for metric in METRICS}
-            for draw in range(protocol.random_draws):
-                with _place(cell, split):
-                    anchors = desk.order(Random(draw), budget)
-                    for metric, values in desk.score(predictor, anchors).items():
-                        draws[metric].append(values)
-            result.scores[cell] = {m: np.mean(values, axis=0) for m, values in draws.items()}
-            result.random_means[cell] = {
-                m: np.array([_mean(one) for one in values]) for m, values in draws.items()
+            anchors = [desk.order(Random(draw), budget) for draw in range(protocol.random_draws)]
+            draws = desk.scores([(cell, predictor, one) for one in anchors])
+            desk.result.scores[cell] = {
+                metric: np.mean([one[metric] for one in draws], axis=0) for metric in METRICS
             }
-            result.notices.update(predictor.notices_)
-    return result
+            desk.result.random_means[cell] = {
+                metric: np.array([_mean(one[metric]) for one in draws]) for metric in METRICS
+            }
+    return desk.result
 
 
 def _design_part(
     screen: Screen, split: Split, knowledge: Knowledge, protocol: Protocol
 ) -> SplitScores:
     """Everything but the random draws of one split."""
-    result = SplitScores(screen.name, split)
     desk = _Desk(screen, split, knowledge, protocol)
     strategies: list[Strategy] = [build_strategy(name) for name in protocol.designs]
-    strategies += [Oracle(screen, split), OracleKernel(screen, split)]
-    controls = controls_of(protocol, knowledge, split) if protocol.controls else []
+    desk.keep(_one_shot(desk, [*strategies, Oracle(screen, split), OracleKernel(screen, split)]))
+    if protocol.rounds > 1:
+        desk.keep(_in_rounds(desk, strategies))
+    if protocol.controls:
+        desk.keep(_controls(desk))
+    return desk.result
+
+
+class Entry(NamedTuple):
+    """A cell of the grid, ready to be scored."""
+
+    cell: Cell
+    predictor: ProfileRegressor
+    anchors: np.ndarray
+
+
+def _one_shot(desk: _Desk, strategies: Iterable[Strategy]) -> Iterator[Entry]:
     for strategy in strategies:
         for budget in desk.budgets:
             if strategy.name == "oracle" and budget > ORACLE_BUDGET:
                 continue
+            with _place(Cell(desk.screen.name, strategy.name, "", budget), desk.split):
+                anchors = desk.order(strategy, budget)
             for name, predictor in desk.predictors.items():
-                cell = Cell(screen.name, strategy.name, name, budget)
-                with _place(cell, split):
-                    anchors = desk.order(strategy, budget)
-                    result.scores[cell] = desk.score(predictor, anchors)
-                result.notices.update(predictor.notices_)
-    for control in controls:
-        _score_control(desk, control, result)
-    if protocol.rounds > 1:
-        for strategy in strategies[: len(protocol.designs)]:
-            _score_rounds(desk, strategy, result)
-    return result
+                cell = Cell(desk.screen.name, strategy.name, name, budget)
+                yield Entry(cell, predictor, anchors)
 
 
-def _score_control(desk: _Desk, control: Control, result: SplitScores) -> None:
-    for budget in desk.budgets:
-        cell = Cell(desk.screen.name, control.strategy_name, control.predictor_name, budget)
-        with _place(cell, desk.split):
-            state = desk.state(control.knowledge)
-            anchors = np.array(control.strategy.select(state, budget).picks, dtype=int)
-            result.scores[cell] = desk.score(control.predictor, anchors)
+def _in_rounds(desk: _Desk, strategies: Iterable[Strategy]) -> Iterator[Entry]:
+    rounds = desk.protocol.rounds
+    for strategy in strategies:
+        for budget in (budget for budget in desk.budgets if budget >= rounds):
+            with _place(Cell(desk.screen.name, strategy.name, "", budget, rounds), desk.split):
+                anchors = desk.in_rounds(strategy, budget)
+            for name, predictor in desk.predictors.items():
+                cell = Cell(desk.screen.name, strategy.name, name, budget, rounds)
+                yield Entry(cell, predictor, anchors)
 
 
-def _score_rounds(desk: _Desk, strategy: Strategy, result: SplitScores) -> None:
-    protocol = desk.protocol
-    for budget in desk.budgets:
-        if budget < protocol.rounds:
-            continue
-        anchors = desk.in_rounds(strategy, budget)
-        for name, predictor in desk.predictors.items():
-            cell = Cell(desk.screen.name, strategy.name, name, budget, protocol.rounds)
+def _controls(desk: _Desk) -> Iterator[Entry]:
+    for control in controls_of(desk.protocol, desk.knowledge, desk.split):
+        for budget in desk.budgets:
+            cell = Cell(desk.screen.name, control.strategy_name, control.predictor_name, budget)
             with _place(cell, desk.split):
-                result.scores[cell] = desk.score(predictor, anchors)
+                picks = control.strategy.select(desk.state(control.knowledge), budget).picks
+            yield Entry(cell, control.predictor, np.array(picks, dtype=int))
 
 
 class _Desk:
@@ -242,16 +245,16 @@ class _Desk:
         self.knowledge = knowledge
         self.protocol = protocol
         self.judge = Judge(screen, split)
+        self.result = SplitScores(screen.name, split)
         self.budgets = [budget for budget in protocol.budgets if budget <= len(split.pool)]
-        self.predictors = {
-            name: build_predictor(name, knowledge) for name in protocol.predictors
-        }
+        self.predictors = {name: build_predictor(name, knowledge) for name in protocol.predictors}
         self.links = (abs(knowledge.consensus.symmetric) > 0).toarray()[split.test]
         self._orders: dict[object, np.ndarray] = {}
 
     def state(self, knowledge: Knowledge) -> DesignState:
         """The state before anything is measured. The seed names the split, the data set does not
-        enter: strategies draw the same on every line."""
+        enter: strategies draw the same on every line.
+        """
         seed = self.protocol.seed * 1_000_003 + self.split.number
         return DesignState(knowledge, self.split.pool, seed=seed)
 
@@ -277,10 +280,26 @@ class _Desk:
         )
         return np.concatenate([one.picks for one in rounds])
 
-    def score(self, predictor: ProfileRegressor, anchors: np.ndarray) -> dict[str, np.ndarray]:
-        scores = self.judge.score(predictor, anchors)
-        scores["supported_fraction"] = self.links[:, anchors].any(axis=1).astype(np.float64)
+    def scores(
+        self, entries: Iterable[tuple[Cell, ProfileRegressor, np.ndarray]]
+    ) -> list[dict[str, np.ndarray]]:
+        """Predict and score some entries, in order."""
+        predicted, supported = [], []
+        for cell, predictor, anchors in entries:
+            with _place(cell, self.split):
+                predicted.append(self.judge.predict(predictor, anchors))
+            self.result.notices.update(predictor.notices_)
+            supported.append(self.links[:, anchors].any(axis=1).astype(np.float64))
+        scores = self.judge.score(predicted)
+        for one, share in zip(scores, supported, strict=True):
+            one["supported_fraction"] = share
         return scores
+
+    def keep(self, entries: Iterator[Entry]) -> None:
+        """Score entries and keep the results, some at a time so that memory stays flat."""
+        while chunk := list(islice(entries, AT_ONCE)):
+            for entry, scores in zip(chunk, self.scores(chunk), strict=True):
+                self.result.scores[entry.cell] = scores
 
 
 def _mean(values: np.ndarray) -> float:
@@ -299,10 +318,3 @@ def _place(cell: Cell, split: Split) -> Iterator[None]:
             f"predictor {cell.predictor}, N = {cell.budget}, split {split.number}"
         )
         raise
-
-
-def primary_means(results: Iterable[SplitScores], cell: Cell) -> np.ndarray:
-    """Mean primary score of a cell in each split."""
-    return np.array(
-        [_mean(one.scores[cell][PRIMARY]) for one in results if cell in one.scores]
-    )

@@ -169,4 +169,3 @@ def digest(path: Path) -> str:
                 while block := stream.read(1 << 20):
                     total.update(block)
     return total.hexdigest()
-

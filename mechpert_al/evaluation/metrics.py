@@ -7,8 +7,10 @@ the readouts scores 0 (retrieval 0.5) and is never dropped.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +28,8 @@ METRICS = (
 PRIMARY = "pearson_centred"
 #: A profile whose norm is below this share of the largest counts as constant.
 CONSTANT = 1e-9
+#: Predictions scored together; more need more memory and are no faster.
+AT_ONCE = 50
 
 
 class Judge:
@@ -52,8 +56,8 @@ class Judge:
     def _whole(self) -> _MaskedScores:
         return _MaskedScores(self.screen, self.split)
 
-    def score(self, predictor: ProfileRegressor, anchors: np.ndarray) -> dict[str, np.ndarray]:
-        """Fit the predictor to the anchors' profiles and score it on the test set.
+    def predict(self, predictor: ProfileRegressor, anchors: np.ndarray) -> Predicted:
+        """Fit the predictor to the anchors' profiles and predict the test set.
 
         Parameters
         ----------
@@ -61,12 +65,6 @@ class Judge:
             Will be fitted.
         anchors
             Candidate numbers, all of them in the split's pool.
-
-        Returns
-        -------
-        dict
-            For each metric but ``supported_fraction`` one number a test target; NaN = cannot be
-            scored.
 
         Raises
         ------
@@ -76,10 +74,42 @@ class Judge:
         if not np.isin(anchors, self.split.pool).all():
             raise ValueError("an anchor is not in the pool: it may not be measured in this split")
         rows = self.screen.row_of[anchors]
-        reduced = self.screen.is_complete and predictor.is_rotation_equivariant
-        profiles = self.screen.coordinates if reduced else self.screen.profiles
+        is_reduced = self.screen.is_complete and predictor.is_rotation_equivariant
+        profiles = self.screen.coordinates if is_reduced else self.screen.profiles
         predictor.fit(np.asarray(anchors)[:, None], profiles[rows])
-        return (self._reduced if reduced else self._whole).score(predictor)
+        return Predicted(predictor.deviation(self.split.test), predictor.centre_, is_reduced)
+
+    def score(self, predicted: Sequence[Predicted]) -> list[dict[str, np.ndarray]]:
+        """Scores of predictions, many at a time because that is faster.
+
+        Returns
+        -------
+        list of dict
+            For each prediction and each metric but ``supported_fraction`` one number a test
+            target; NaN = cannot be scored.
+        """
+        scores: list[dict[str, np.ndarray]] = [{} for _ in predicted]
+        reduced = [place for place, one in enumerate(predicted) if one.is_reduced]
+        for places in (reduced[i : i + AT_ONCE] for i in range(0, len(reduced), AT_ONCE)):
+            together = self._reduced.score([predicted[place] for place in places])
+            for place, found in zip(places, together, strict=True):
+                scores[place] = found
+        for place, one in enumerate(predicted):
+            if not one.is_reduced:
+                scores[place] = self._whole.score(one)
+        return scores
+
+
+class Predicted(NamedTuple):
+    """A prediction of a test set.
+
+    ``deviation`` (n_test, d) and ``centre`` (d,) are coordinates of the reduced space if
+    ``is_reduced``, else whole profiles.
+    """
+
+    deviation: np.ndarray
+    centre: np.ndarray
+    is_reduced: bool
 
 
 def centred_rows(profiles: np.ndarray) -> np.ndarray:
@@ -135,20 +165,22 @@ class _ReducedScores:
             k: centred_rows(np.take_along_axis(deviation, order[:, :k], axis=1)) for k in (20, 50)
         }
 
-    def score(self, predictor: ProfileRegressor) -> dict[str, np.ndarray]:
-        deviation = predictor.deviation(self.split.test)
-        centre = predictor.centre_
-        unit = unit_rows(deviation[:, 1:])
-        similarities = unit @ self.unit_truth.T
+    def score(self, predicted: Sequence[Predicted]) -> list[dict[str, np.ndarray]]:
+        """Scores of several predictions; their values at the top readouts are had in one product."""
+        stacked = np.stack([one.deviation for one in predicted])
+        values = np.matmul(self.widest, stacked.transpose(1, 2, 0))  # (n_test, 50, n_predictions)
+        return [self._scored(one, values[:, :, place]) for place, one in enumerate(predicted)]
+
+    def _scored(self, predicted: Predicted, values: np.ndarray) -> dict[str, np.ndarray]:
+        deviation = predicted.deviation
+        similarities = unit_rows(deviation[:, 1:]) @ self.unit_truth.T
         scores = {
             "pearson_centred": np.diag(similarities).copy(),
             "retrieval": retrieval(np.round(similarities, 12)),
-            "mse_ratio": _error_ratio(self.truth - centre, deviation),
+            "mse_ratio": _error_ratio(self.truth - predicted.centre, deviation),
         }
-        values = np.matmul(self.widest, deviation[:, :, None])[..., 0]
         for k, truth in self.top.items():
-            predicted = centred_rows(values[:, :k])
-            scores[f"pearson_top{k}"] = np.einsum("tk,tk->t", predicted, truth)
+            scores[f"pearson_top{k}"] = np.einsum("tk,tk->t", centred_rows(values[:, :k]), truth)
         return scores
 
 
@@ -187,14 +219,15 @@ class _MaskedScores:
         means = (profiles * self.known).sum(axis=1) / np.maximum(self.counts, 1)
         return unit_rows(np.where(self.known, profiles - means[:, None], 0))
 
-    def score(self, predictor: ProfileRegressor) -> dict[str, np.ndarray]:
-        deviation = predictor.deviation(self.split.test)
+    def score(self, prediction: Predicted) -> dict[str, np.ndarray]:
+        """Scores of one prediction."""
+        deviation = prediction.deviation
         predicted = self._unit(deviation)
         scores = {
             "pearson_centred": np.einsum("tg,tg->t", predicted, self.unit_truth),
             "retrieval": retrieval(np.round(self._similarities(deviation), 12)),
             "mse_ratio": _error_ratio(
-                np.where(self.known, self.values - predictor.centre_, 0),
+                np.where(self.known, self.values - prediction.centre, 0),
                 np.where(self.known, deviation, 0),
             ),
         }

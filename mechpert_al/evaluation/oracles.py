@@ -137,7 +137,9 @@ class _OracleRun:
         first = own @ prior
         h = (first @ p - rho * np.einsum("ac,ac->c", q, p) - rho) / spread
         base = first - WIENER * first @ filtered
-        return self._scores(anchors, candidates, base, q - WIENER * filtered @ q, p, rho, WIENER * h)
+        return self._scores(
+            anchors, candidates, base, q - WIENER * filtered @ q, p, rho, WIENER * h
+        )
 
     def _scores(
         self,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.design.strategy import DEFAULT_STRATEGY, build_strategy, strategy_names, usable
 from mechpert_al.errors import UsageError
-from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.evaluation.oracles import ORACLES
 from mechpert_al.evaluation.screen import TestGenes
 from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR, predictor_method
@@ -136,7 +136,9 @@ def make_protocol(
         predictors = tuple(name for name in PREDICTORS if name not in lacking)
     _demand([(name, predictor_method(name, knowledge).needs) for name in predictors], knowledge)
     names = ("random", *chosen, *ORACLES)
-    return Protocol(tuple(dict.fromkeys(names)), tuple(dict.fromkeys(predictors)), **settings), notices
+    return Protocol(
+        tuple(dict.fromkeys(names)), tuple(dict.fromkeys(predictors)), **settings
+    ), notices
 
 
 def _demand(methods: list[tuple[str, tuple[str, ...]]], knowledge: Knowledge) -> None:

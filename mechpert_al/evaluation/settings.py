@@ -69,7 +69,10 @@ def choose_settings(
         The panel's knowledge, unfiltered.
     """
     judges = [
-        [Judge(screen, split) for split in splits(screen, N_SPLITS, test_fraction, seed, "development")]
+        [
+            Judge(screen, split)
+            for split in splits(screen, N_SPLITS, test_fraction, seed, "development")
+        ]
         for screen in (Screen.of(name, effects, knowledge.genes) for name, effects in screens)
     ]
     tried: list[dict[str, Any]] = []
@@ -110,5 +113,5 @@ def _score(knowledge: Knowledge, judges: Sequence[Judge], seed: int) -> float:
         state = DesignState(knowledge, pool, seed=seed)
         anchors = np.array(strategy.select(state, min(STATED_BUDGET, len(pool))).picks, dtype=int)
         predictor = build_predictor(DEFAULT_PREDICTOR, knowledge)
-        scores.append(np.nanmean(judge.score(predictor, anchors)[PRIMARY]))
+        scores.append(np.nanmean(judge.score([judge.predict(predictor, anchors)])[0][PRIMARY]))
     return float(np.mean(scores))

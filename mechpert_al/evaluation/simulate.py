@@ -216,9 +216,7 @@ class _Job:
                 random[place, split.number, columns] = np.nanmean(draws, axis=0)
                 expected = coverage(self.knowledge.kernel, one.anchors)
                 cover[place, split.number, columns] = expected[split.test]
-                below[place, split.number] = np.mean(
-                    np.nanmean(draws, axis=1) < np.nanmean(scores)
-                )
+                below[place, split.number] = np.mean(np.nanmean(draws, axis=1) < np.nanmean(scores))
                 n_anchors[place] = max(n_anchors[place], len(one.anchors))
                 batches.append(self._batch_row(screen, split, one))
         bootstrap = CrossedBootstrap.draw(len(parts), len(genes), self.seed)
@@ -234,7 +232,9 @@ class _Job:
         allowed = np.array([i for i in split.pool if genes[i] not in limits.exclude], dtype=int)
         within = set(allowed.tolist())
         first = tuple(
-            i for gene in limits.must_include if (i := self.knowledge.consensus.index[gene]) in within
+            i
+            for gene in limits.must_include
+            if (i := self.knowledge.consensus.index[gene]) in within
         )
         missing = len(limits.must_include) - len(first)
         if missing:
@@ -264,7 +264,8 @@ class _Job:
         return np.array(Random(draw).select(state, n).picks, dtype=int)
 
     def _score(self, judge: Judge, anchors: np.ndarray) -> np.ndarray:
-        return judge.score(build_predictor(self.predictor, self.knowledge), anchors)[PRIMARY]
+        predictor = build_predictor(self.predictor, self.knowledge)
+        return judge.score([judge.predict(predictor, anchors)])[0][PRIMARY]
 
     def _batch_row(self, screen: Screen, split: Split, one: Round) -> dict[str, Any]:
         return {

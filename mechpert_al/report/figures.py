@@ -68,7 +68,11 @@ def learning_curves(
         title=None,
         scale=alt.Scale(domain=labels, range=[look[0] for look in looks]),
         legend=alt.Legend(
-            orient="right", labelLimit=260, symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=3
+            orient="right",
+            labelLimit=260,
+            symbolType="stroke",
+            symbolOpacity=1,
+            symbolStrokeWidth=3,
         ),
     )
     dash = alt.StrokeDash(
@@ -86,8 +90,10 @@ def learning_curves(
     )
     base = alt.Chart(data)
     banded = data[data["strategy"].isin((comparison.protocol["default_strategy"], "random"))]
-    band = alt.Chart(banded).mark_area(opacity=0.15).encode(
-        x=x, y=alt.Y("low:Q", title=TITLES.get(metric, metric)), y2="high:Q", color=colour
+    band = (
+        alt.Chart(banded)
+        .mark_area(opacity=0.15)
+        .encode(x=x, y=alt.Y("low:Q", title=TITLES.get(metric, metric)), y2="high:Q", color=colour)
     )
     line = base.mark_line(point=alt.OverlayMarkDef(size=30)).encode(
         x=x,
@@ -213,7 +219,9 @@ def comparison_figures(comparison: Comparison) -> dict[str, Any]:
     return figures
 
 
-def save(figures: dict[str, Any], folder: Path, endings: Sequence[str] = ("svg", "png")) -> list[Path]:
+def save(
+    figures: dict[str, Any], folder: Path, endings: Sequence[str] = ("svg", "png")
+) -> list[Path]:
     """Write figures as SVG and PNG files.
 
     Returns
