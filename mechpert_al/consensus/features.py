@@ -1,4 +1,4 @@
-"""Gene features from any gene × feature table: co-essentiality, expression, embeddings, gene sets."""
+"""Gene features from any gene × feature table: co-essentiality, expression, embeddings, sets."""
 
 from __future__ import annotations
 

@@ -90,10 +90,12 @@ class Knowledge:
 
     @property
     def genes(self) -> tuple[str, ...]:
+        """The candidates."""
         return self.consensus.genes
 
     @property
     def n_genes(self) -> int:
+        """Number of candidates."""
         return len(self.genes)
 
     @cached_property

@@ -116,6 +116,7 @@ class ConsensusNetwork:
     # ------------------------------------------------------------------ numbers
     @property
     def n_genes(self) -> int:
+        """Number of genes."""
         return len(self.genes)
 
     @cached_property

@@ -95,6 +95,7 @@ class Batch:
 
     @property
     def genes(self) -> tuple[str, ...]:
+        """Symbols in order."""
         return tuple(pick.gene for pick in self.picks)
 
     def __len__(self) -> int:
@@ -227,10 +228,7 @@ def _reason(
     state: DesignState,
 ) -> str:
     """Why this gene, in a sentence or two."""
-    if pick in state.limits.first:
-        lead = "asked for; "
-    else:
-        lead = ""
+    lead = "asked for; " if pick in state.limits.first else ""
     named = [knowledge.genes[t] for t in (newly or raised)[:N_NAMED_GENES]]
     more = len(newly) - len(named)
     if newly:
@@ -240,7 +238,7 @@ def _reason(
         text = f"brings no further gene into reach; raises most {', '.join(named)}"
     else:
         text = "stands alone: measured for its own sake"
-    said = []
+    said: list[str] = []
     for hypothesis in evidence:
         if hypothesis.mechanism and len(said) < N_NAMED_MECHANISMS:
             claim = (

@@ -200,9 +200,9 @@ class _Chooser:
             if not is_open[candidate]:
                 continue
             if bound[3] != turn:
-                gain = self.run.gains(np.array([candidate]))
-                utility = float(self._utility(gain, np.array([candidate]))[0])
-                bound = (-utility, bound[1], candidate, turn)
+                alone = np.array([candidate])
+                now = float(self._utility(self.run.gains(alone), alone)[0])
+                bound = (-now, bound[1], candidate, turn)
             fresh.append(bound)
             top = max(top, -bound[0])
         if not fresh:

@@ -33,18 +33,22 @@ class Centrality(Strategy):
 
     @property
     def name(self) -> str:  # type: ignore[override]
+        """As typed, and shown everywhere."""
         return f"{self.measure}_{self.network}"
 
     @property
     def group(self) -> str:  # type: ignore[override]
+        """``centrality`` or ``panel heuristic``."""
         return "panel heuristic" if self.network == "consensus" else "centrality"
 
     @property
     def needs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Parts of the knowledge it reads beyond the consensus."""
         return () if self.network == "consensus" else ("prior",)
 
     @property
     def summary(self) -> str:  # type: ignore[override]
+        """One line: what it does."""
         where = {
             "prior": "in the whole prior network",
             "prior_pool": "in the prior network among the pool",
@@ -53,6 +57,7 @@ class Centrality(Strategy):
         return f"highest {self.measure} {where[self.network]}"
 
     def objective(self, state: DesignState) -> Objective:
+        """The objective of this strategy in a given state."""
         return Modular(self.scores(state))
 
     def scores(self, state: DesignState) -> np.ndarray:
@@ -89,6 +94,7 @@ class MostProposed(Strategy):
     summary = "the gene that agents name most often as a regulator"
 
     def objective(self, state: DesignState) -> Objective:
+        """The objective of this strategy in a given state."""
         support = state.knowledge.consensus.support
         return Modular(np.asarray(support.sum(axis=0), dtype=np.float64).ravel())
 
@@ -111,6 +117,7 @@ class TypiClust(Strategy):
         self.n_neighbours = n_neighbours
 
     def select(self, state: DesignState, n: int) -> Selection:
+        """Up to n allowed candidates, in order (see `Strategy.select`)."""
         order = self._ranking(state, n)
         scores = np.full(state.knowledge.n_genes, -1.0)
         scores[order] = np.arange(len(order), 0, -1)

@@ -117,6 +117,7 @@ class ExpectedCoverage(_KernelObjective):
     """
 
     def begin(self, given: np.ndarray, candidates: np.ndarray) -> Run:
+        """Start from the given anchors (see `Objective`)."""
         return _CoverageRun(self, self._residual(given, candidates))
 
 
@@ -140,6 +141,7 @@ class ExpectedCorrelation(_KernelObjective):
     """Σ_t v_t √coverage(t | anchors): the expected correlation. No bound is claimed for greedy."""
 
     def begin(self, given: np.ndarray, candidates: np.ndarray) -> Run:
+        """Start from the given anchors (see `Objective`)."""
         return _CorrelationRun(self, given, candidates)
 
 
@@ -177,6 +179,7 @@ class LogDeterminant(_KernelObjective):
     is_submodular = True
 
     def begin(self, given: np.ndarray, candidates: np.ndarray) -> Run:
+        """Start from the given anchors (see `Objective`)."""
         return _LogDeterminantRun(self, self._residual(given, candidates))
 
 
@@ -207,6 +210,7 @@ class KCentre:
         self.kernel = kernel
 
     def begin(self, given: np.ndarray, candidates: np.ndarray) -> Run:
+        """Start from the given anchors (see `Objective`)."""
         return _KCentreRun(self.kernel, np.asarray(given, dtype=int))
 
 
@@ -256,6 +260,7 @@ class FacilityLocation:
         self.worth = np.tile(worth / len(links), len(links))
 
     def begin(self, given: np.ndarray, candidates: np.ndarray) -> Run:
+        """Start from the given anchors (see `Objective`)."""
         run = _FacilityRun(self)
         for anchor in given:
             run.add(int(anchor))
@@ -299,6 +304,7 @@ class ProbabilisticCoverage:
         self.worth = np.ones(size) if values is None else np.asarray(values, dtype=float)
 
     def begin(self, given: np.ndarray, candidates: np.ndarray) -> Run:
+        """Start from the given anchors (see `Objective`)."""
         run = _ProbabilisticRun(self)
         for anchor in given:
             run.add(int(anchor))
@@ -328,6 +334,7 @@ class Modular:
         self.scores = np.asarray(scores, dtype=np.float64)
 
     def begin(self, given: np.ndarray, candidates: np.ndarray) -> Run:
+        """Start from the given anchors (see `Objective`)."""
         return _ModularRun(self.scores)
 
 

@@ -27,6 +27,7 @@ class ExpectedCoverage(Strategy):
         self.noise = noise
 
     def objective(self, state: DesignState) -> Objective:
+        """The objective of this strategy in a given state."""
         return objectives.ExpectedCoverage(state.knowledge.kernel, self.noise)
 
 
@@ -46,6 +47,7 @@ class ExpectedCorrelation(Strategy):
         self.noise = noise
 
     def objective(self, state: DesignState) -> Objective:
+        """The objective of this strategy in a given state."""
         return objectives.ExpectedCorrelation(state.knowledge.kernel, self.noise)
 
 
@@ -66,6 +68,7 @@ class Uncertainty(Strategy):
         self.noise = noise
 
     def objective(self, state: DesignState) -> Objective:
+        """The objective of this strategy in a given state."""
         return objectives.LogDeterminant(state.knowledge.kernel, self.noise)
 
 
@@ -76,6 +79,7 @@ class FacilityLocation(Strategy):
     summary = "every candidate's best anchor, averaged over agents (sparse, exact, lazy)"
 
     def objective(self, state: DesignState) -> Objective:
+        """The objective of this strategy in a given state."""
         return objectives.FacilityLocation(state.knowledge.consensus.agent_links)
 
 
@@ -86,6 +90,7 @@ class ProbabilisticCoverage(Strategy):
     summary = "chance that some anchor explains each candidate, links read as independent odds"
 
     def objective(self, state: DesignState) -> Objective:
+        """The objective of this strategy in a given state."""
         return objectives.ProbabilisticCoverage(state.knowledge.consensus.symmetric)
 
 
@@ -107,6 +112,7 @@ class SimilarityCoverage(Strategy):
         self.noise = noise
 
     def objective(self, state: DesignState) -> Objective:
+        """The objective of this strategy in a given state."""
         return objectives.ExpectedCoverage(state.knowledge.similarity_network.kernel, self.noise)
 
 
@@ -119,6 +125,7 @@ class PriorCoverage(Strategy):
     needs = ("prior",)
 
     def objective(self, state: DesignState) -> Objective:
+        """The objective of this strategy in a given state."""
         return objectives.FacilityLocation([state.knowledge.prior_links])
 
 
@@ -130,6 +137,7 @@ class KCentre(Strategy):
     summary = "farthest candidate first in the consensus kernel's geometry"
 
     def objective(self, state: DesignState) -> Objective:
+        """The objective of this strategy in a given state."""
         return objectives.KCentre(state.knowledge.kernel)
 
 
@@ -150,6 +158,7 @@ class ProbabilityCover(Strategy):
         self.similarity = similarity
 
     def objective(self, state: DesignState) -> Objective:
+        """The objective of this strategy in a given state."""
         near = state.knowledge.kernel >= self.similarity
         return objectives.ProbabilisticCoverage(sparse.csr_array(near.astype(np.float64)))
 
@@ -171,6 +180,7 @@ class Random(Strategy):
         self.draw = draw
 
     def objective(self, state: DesignState) -> Objective:
+        """The objective of this strategy in a given state."""
         genes = state.knowledge.genes
         by_name = sorted(range(len(genes)), key=genes.__getitem__)
         scores = np.empty(len(genes))

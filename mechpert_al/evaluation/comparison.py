@@ -91,11 +91,13 @@ class Comparison:
 
     @property
     def datasets(self) -> list[str]:
+        """Names of the judges."""
         return list(dict.fromkeys(row["dataset"] for row in self.summary))
 
     def __repr__(self) -> str:
         return (
-            f"Comparison({', '.join(self.datasets)}; {len(self.protocol['strategies'])} strategies, "
+            f"Comparison({', '.join(self.datasets)}; "
+            f"{len(self.protocol['strategies'])} strategies, "
             f"{len(self.protocol['predictors'])} predictors, budgets "
             f"{', '.join(map(str, self.protocol['budgets']))}, {self.protocol['n_splits']} splits)"
         )
@@ -366,7 +368,7 @@ class _Table:
                 continue
             name = (cell.strategy if as_design else cell.predictor).removeprefix(PREFIX)
             rule = CONTROL_RULES.get((name, "design" if as_design else "predictor"))
-            row = {
+            row: dict[str, Any] = {
                 "dataset": self.name,
                 "control": PREFIX + name,
                 "as": "design" if as_design else "predictor",

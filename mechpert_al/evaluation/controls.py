@@ -63,6 +63,7 @@ class PermutedFeedback(KrigingRegressor):
         self.seed = seed
 
     def fit(self, X: Any, y: Any) -> PermutedFeedback:
+        """Take the measured profiles, each under the name of another anchor."""
         order = random_generator(self.seed, "permuted feedback").permutation(len(y))
         super().fit(X, np.asarray(y)[order])
         return self

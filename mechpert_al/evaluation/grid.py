@@ -86,7 +86,7 @@ def run_grid(
     scheduler
         Address of a running Dask scheduler, used in place of processes.
     """
-    tasks = [
+    tasks: list[Task] = [
         (screen, split, part)
         for screen in screens
         for split in splits(

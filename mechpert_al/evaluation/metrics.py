@@ -166,7 +166,7 @@ class _ReducedScores:
         }
 
     def score(self, predicted: Sequence[Predicted]) -> list[dict[str, np.ndarray]]:
-        """Scores of several predictions; their values at the top readouts are had in one product."""
+        """Scores of several predictions; values at the top readouts are had in one product."""
         stacked = np.stack([one.deviation for one in predicted])
         values = np.matmul(self.widest, stacked.transpose(1, 2, 0))  # (n_test, 50, n_predictions)
         return [self._scored(one, values[:, :, place]) for place, one in enumerate(predicted)]

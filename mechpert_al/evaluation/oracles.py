@@ -48,6 +48,7 @@ class OracleKernel(Strategy):
         self.split = split
 
     def objective(self, state: DesignState) -> ExpectedCoverage:
+        """Expected coverage on the true correlations."""
         unit = unit_rows(pool_centred(self.screen, self.split))
         kernel = np.eye(state.knowledge.n_genes)
         numbers = self.screen.numbers
@@ -78,6 +79,7 @@ class Oracle(Strategy):
         self.split = split
 
     def select(self, state: DesignState, n: int) -> Selection:
+        """The greedy order by true score, at most `ORACLE_BUDGET` long."""
         run = _OracleRun(state.knowledge.kernel, self.screen, self.split)
         picked = greedy(run, state.allowed, min(n, ORACLE_BUDGET), tie_ranks=state.tie_ranks)
         return Selection(picked.picks, picked.gains)

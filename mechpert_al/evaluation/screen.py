@@ -79,6 +79,7 @@ class Screen:
 
     @property
     def is_complete(self) -> bool:
+        """True when no value is missing."""
         return self.effects.is_complete
 
     @cached_property

@@ -71,7 +71,7 @@ class DesignLearner(ActiveLearner):
             self.round,
         )
 
-    def query(  # type: ignore[override]
+    def query(
         self, X_pool: Any, n_instances: int = 1, return_metrics: bool = False
     ) -> tuple[np.ndarray, ...]:
         """Ask the strategy once for distinct positions in the pool.
@@ -110,7 +110,7 @@ class DesignLearner(ActiveLearner):
         return positions, pool[positions]
 
     # ------------------------------------------------------------------ learning
-    def teach(  # type: ignore[override]
+    def teach(
         self, X: Any, y: Any, bootstrap: bool = False, only_new: bool = False, **fit_kwargs: Any
     ) -> None:
         """Add measurements and refit the predictor to all of them.
@@ -127,7 +127,8 @@ class DesignLearner(ActiveLearner):
 
     def fit(self, X: Any, y: Any, bootstrap: bool = False, **fit_kwargs: Any) -> DesignLearner:
         """Forget everything and learn from these measurements."""
-        self.X_training, self.y_training = None, None
+        self.X_training: Any = None
+        self.y_training: Any = None
         self.teach(X, y, bootstrap=bootstrap, **fit_kwargs)
         return self
 
@@ -137,15 +138,16 @@ class DesignLearner(ActiveLearner):
             raise ValueError(f"y has shape {y.shape}, expected ({len(numbers)}, n_readouts)")
         if np.isinf(y).any():
             raise ValueError("y holds infinite values; NaN means not measured")
-        known = self.X_training is not None
-        earlier = candidate_numbers(self.X_training) if known else np.zeros(0, dtype=int)
-        together = np.concatenate([earlier, numbers])
-        if len(np.unique(together)) != len(together):
+        if self.X_training is not None:
+            earlier: np.ndarray = self.y_training
+            if y.shape[1] != earlier.shape[1]:
+                raise ValueError(f"{y.shape[1]} readouts where {earlier.shape[1]} were known")
+            numbers = np.concatenate([candidate_numbers(self.X_training), numbers])
+            y = np.vstack([earlier, y])
+        if len(np.unique(numbers)) != len(numbers):
             raise ValueError("a candidate was taught before; pool its profiles first")
-        if known and y.shape[1] != self.y_training.shape[1]:
-            raise ValueError(f"{y.shape[1]} readouts where {self.y_training.shape[1]} were known")
-        self.y_training = np.vstack([self.y_training, y]) if known else y
-        self.X_training = together[:, None]
+        self.X_training = numbers[:, None]
+        self.y_training = y
 
     # ------------------------------------------------------------------ scikit-learn's habits
     def get_params(self, deep: bool = True) -> dict[str, Any]:

@@ -73,10 +73,11 @@ class KrigingRegressor(ProfileRegressor):
         among = self.kernel[np.ix_(self.anchors_, self.anchors_)]
         self._prior_inverse = _inverse(among + self.noise * np.eye(len(among)))
         self.correlation_ = self._anchor_correlation(known)
+        self._ridge = 0.0 if self.correlation_ is None or self.wiener is None else self.wiener
         self._wiener_inverse = None
         if self.correlation_ is not None:
             self._wiener_inverse = _inverse(
-                self.correlation_ + self.wiener * np.eye(len(self.correlation_))
+                self.correlation_ + self._ridge * np.eye(len(self.correlation_))
             )
         self.scale_ = self._fitted_scale()
 
@@ -102,13 +103,13 @@ class KrigingRegressor(ProfileRegressor):
         """(K[A,A] + σ²I)⁻¹ R (R + λI)⁻¹, shape (n_anchors, n_anchors)."""
         if self._wiener_inverse is None:
             return self._prior_inverse
-        return self._prior_inverse - self.wiener * (self._prior_inverse @ self._wiener_inverse)
+        return self._prior_inverse - self._ridge * (self._prior_inverse @ self._wiener_inverse)
 
     def _fitted_scale(self) -> float:
         """c: the size of the deviations, by leave-one-out, drawn to its expected value."""
         if not len(self.anchors_):
             return 0.0
-        expected = (1 + (self.wiener if self.correlation_ is not None else 0)) * self.norms_.mean()
+        expected = (1 + self._ridge) * self.norms_.mean()
         if not self.is_complete_ or len(self.anchors_) < 3:
             return float(expected)
         products = self.unit_ @ self.unit_.T
@@ -133,7 +134,7 @@ class KrigingRegressor(ProfileRegressor):
             return first
         through = first @ self._wiener_inverse
         drop = np.diag(through) / np.diag(self._wiener_inverse)
-        return first - self.wiener * (through - drop[:, None] * self._wiener_inverse)
+        return first - self._ridge * (through - drop[:, None] * self._wiener_inverse)
 
     # ------------------------------------------------------------------ prediction
     def _unit_weights(self, targets: np.ndarray) -> np.ndarray:
@@ -153,7 +154,7 @@ class KrigingRegressor(ProfileRegressor):
         if self.correlation_ is None:
             among = self.kernel[np.ix_(self.anchors_, self.anchors_)]
             return self.scale_ * (cross @ _partial_solve(among, self.noise, known, self.unit_))
-        solved = _partial_solve(self.correlation_, self.wiener, known, self.unit_)
+        solved = _partial_solve(self.correlation_, self._ridge, known, self.unit_)
         return self.scale_ * (cross @ self._prior_inverse @ (self.correlation_ @ solved))
 
 

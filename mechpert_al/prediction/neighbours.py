@@ -48,6 +48,7 @@ class NeighbourRegressor(ProfileRegressor):
         return self._shares(total, np.abs(raw) @ known.astype(np.float64))
 
     def weights(self, X: Any) -> np.ndarray:
+        """What each anchor's deviation counts for each target, shape (n_targets, n_anchors)."""
         raw = self._raw_weights(candidate_numbers(X))
         return self._shares(raw, np.abs(raw).sum(axis=1, keepdims=True))
 
@@ -62,4 +63,5 @@ class MeanRegressor(ProfileRegressor):
         return np.zeros((len(targets), self.deviations_.shape[1]))
 
     def weights(self, X: Any) -> np.ndarray:
+        """What each anchor's deviation counts for each target, shape (n_targets, n_anchors)."""
         return np.zeros((len(candidate_numbers(X)), len(self.anchors_)))

@@ -159,7 +159,8 @@ class Prediction:
     def _repr_html_(self) -> str:
         from mechpert_al.display import html_table
 
-        return html_table(self.frame().to_dict("records"), caption=repr(self))
+        rows = [{str(k): v for k, v in row.items()} for row in self.frame().to_dict("records")]
+        return html_table(rows, caption=repr(self))
 
 
 def predict(
