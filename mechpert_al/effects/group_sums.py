@@ -178,7 +178,7 @@ def _add_up(matrix: StoredMatrix, plan: GroupPlan, checked: _Checked, n_values: 
             adder.add(_scaled(block, totals) if checked.is_counts else block, slice(None), readouts)
     else:
         totals = np.empty(matrix.shape[0])
-        to_readout = None if plan.is_one_to_one() else _indicator(plan.readout, plan.n_readouts).T
+        to_readout = None if plan.is_one_to_one() else _column_map(plan)
         for cells, block in checked.blocks(matrix, n_values):
             totals[cells] = block.sum(axis=1).A1
             values = block if to_readout is None else (block @ to_readout).tocsr()
@@ -206,34 +206,32 @@ class _Adder:
 
     def add(self, values: sparse.spmatrix, cells: slice, readouts: np.ndarray) -> None:
         """Add a block: some cells × some readouts."""
-        plan, group = self.plan, self.plan.group[cells]
-        data = np.log1p(values.data) if self.logged else values.data
-        members = _indicator(group, plan.n_groups)
-        for total, summands in ((self.sums, data), (self.squares, data**2)):
-            block = values.copy()
-            block.data = np.rint(summands * _GRID) / _GRID
-            _add(total, members @ block, readouts)
-        controls = _indicator(np.maximum(group - plan.n_perturbations, -1), plan.n_controls)
-        _add(self.control_sums, controls @ values, readouts)
-        self._add_own(values, group, readouts)
-
-    def _add_own(self, values: sparse.spmatrix, group: np.ndarray, readouts: np.ndarray) -> None:
-        own = np.append(self.plan.own_readout, np.full(self.plan.n_controls + 1, -1))[group]
-        entries = values.tocoo()
-        is_own = own[entries.row] == readouts[entries.col]
-        np.add.at(self.own_sums, group[entries.row[is_own]], entries.data[is_own])
-
-
-def _add(total: np.ndarray, block: sparse.spmatrix, columns: np.ndarray) -> None:
-    entries = block.tocoo()
-    total[entries.row, columns[entries.col]] += entries.data
+        plan, entries = self.plan, values.tocoo()
+        group = plan.group[cells][entries.row]
+        is_used = group >= 0
+        group, readout = group[is_used], readouts[entries.col[is_used]]
+        plain = entries.data[is_used]
+        value = np.log1p(plain) if self.logged else plain
+        place = group * plan.n_readouts + readout
+        np.add.at(self.sums.reshape(-1), place, _on_grid(value))
+        np.add.at(self.squares.reshape(-1), place, _on_grid(value**2))
+        is_control = group >= plan.n_perturbations
+        first = plan.n_perturbations * plan.n_readouts
+        np.add.at(self.control_sums.reshape(-1), place[is_control] - first, plain[is_control])
+        own = np.append(plan.own_readout, np.full(plan.n_controls, -1))
+        is_own = own[group] == readout
+        np.add.at(self.own_sums, group[is_own], plain[is_own])
 
 
-def _indicator(group: np.ndarray, n_groups: int) -> sparse.csr_matrix:
-    """0/1, shape (n_groups, n_members)."""
-    members = np.flatnonzero(group >= 0)
-    where = (group[members], members)
-    return sparse.csr_matrix((np.ones(len(members)), where), shape=(n_groups, len(group)))
+def _on_grid(values: np.ndarray) -> np.ndarray:
+    return np.rint(values * _GRID) / _GRID
+
+
+def _column_map(plan: GroupPlan) -> sparse.csr_matrix:
+    """0/1, shape (n_columns, n_readouts)."""
+    n_columns = len(plan.readout)
+    where = (np.arange(n_columns), plan.readout)
+    return sparse.csr_matrix((np.ones(n_columns), where), shape=(n_columns, plan.n_readouts))
 
 
 def _scaled(counts: sparse.csr_matrix | sparse.csc_matrix, totals: np.ndarray) -> sparse.spmatrix:
