@@ -84,7 +84,7 @@ def unit_diagonal(kernel: np.ndarray) -> np.ndarray:
     empty = variance <= 1e-12 * max(variance.max(initial=0), 1e-300)
     variance[empty] = 1
     scale = 1 / np.sqrt(variance)
-    scaled = scale[:, None] * kernel * scale
+    scaled = kernel * np.outer(scale, scale)
     scaled[empty] = scaled[:, empty] = 0
     np.fill_diagonal(scaled, 1)
     return scaled
