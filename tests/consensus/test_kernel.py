@@ -79,7 +79,8 @@ def test_partners_of_partners_count() -> None:
     ring = np.roll(np.eye(9), 1, axis=1)
     near, far = diffusion_kernel(ring, 0.5), diffusion_kernel(ring, 0.98)
     assert far[0, 1] > far[0, 2] > far[0, 3]
-    assert (far[0, 1] > near[0, 1]) and (far[0, 2] > near[0, 2])  # 2 is no partner of 0
+    assert far[0, 1] > near[0, 1]
+    assert far[0, 2] > near[0, 2]  # 2 is no partner of 0
 
 
 @pytest.mark.parametrize("seed", range(5))
