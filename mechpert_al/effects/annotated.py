@@ -99,6 +99,10 @@ class AnnotatedFile:
         """``var_names``."""
         return self._index("var")
 
+    def names_at(self, observation: int, variable: int) -> tuple[str, str]:
+        """Names of a row and of a column, by their numbers."""
+        return self.observations[observation], self.variables[variable]
+
     def columns(self, axis: str) -> list[str]:
         """Column names of ``obs`` or ``var``, without the index."""
         frame = self.root[axis]
@@ -146,17 +150,36 @@ class AnnotatedFile:
         return part[:], None
 
     def _index(self, axis: str) -> tuple[str, ...]:
-        key = _index_key(self.root[axis])
-        if not _is_array(self.root[axis]) and key not in self.root[axis]:
-            raise DataError(f"{self.path}: {axis} has no index ({key!r})", "Write the file again.")
-        names = self.labels(axis, key).texts()
+        self._length(axis)
+        names = self.labels(axis, _index_key(self.root[axis])).texts()
         return tuple("" if name is None else name for name in names)
+
+    def _length(self, axis: str) -> int:
+        """Number of names, which are not read."""
+        frame, key = self.root[axis], _index_key(self.root[axis])
+        if _is_array(frame):
+            return len(frame)
+        if key not in frame:
+            raise DataError(f"{self.path}: {axis} has no index ({key!r})", "Write the file again.")
+        part = frame[key]
+        if not _is_array(part):
+            part = part["codes" if "codes" in part else "values"]
+        return int(part.shape[0])
+
+    def first_observations(self, n: int) -> list[str]:
+        """The first few ``obs_names``, without the rest."""
+        key = _index_key(self.root["obs"])
+        part = self.root["obs"] if _is_array(self.root["obs"]) else self.root["obs"].get(key)
+        if part is None or not _is_array(part):
+            return list(self.observations[:n])
+        values = part[:n]
+        return _texts(values[key] if values.dtype.names else values)
 
     # ------------------------------------------------------------------ matrices and notes
     @cached_property
     def shape(self) -> tuple[int, int]:
         """(n_obs, n_vars)."""
-        return len(self.observations), len(self.variables)
+        return self._length("obs"), self._length("var")
 
     @property
     def layers(self) -> list[str]:

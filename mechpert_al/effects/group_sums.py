@@ -8,7 +8,7 @@ cells nor the size of the blocks changes a single bit of the result.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ from mechpert_al.errors import DataError
 
 TARGET_TOTAL = 10_000
 _GRID = float(1 << 28)
+NameOf = Callable[[int, int], tuple[str, str]]
+"""Names of a cell and a column by their numbers; asked for in messages only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +88,7 @@ class GroupSums:
 def sum_counts(
     matrix: StoredMatrix,
     plan: GroupPlan,
-    names: tuple[Sequence[str], Sequence[str]],
+    names: NameOf,
     n_values: int = BLOCK_VALUES,
 ) -> GroupSums:
     """Sums of log1p(10000 × count / cell total), the total over all columns.
@@ -94,7 +96,7 @@ def sum_counts(
     Parameters
     ----------
     names
-        Names of the cells and of the columns, for messages.
+        Names of a cell and of a column, for messages.
     n_values
         Numbers in one block.
 
@@ -109,7 +111,7 @@ def sum_counts(
 def sum_expression(
     matrix: StoredMatrix,
     plan: GroupPlan,
-    names: tuple[Sequence[str], Sequence[str]],
+    names: NameOf,
     n_values: int = BLOCK_VALUES,
 ) -> GroupSums:
     """Sums of the values as they stand; parameters as `sum_counts`.
@@ -122,9 +124,7 @@ def sum_expression(
     return _add_up(matrix, plan, _Checked(matrix.place, names, is_counts=False), n_values)
 
 
-def check_first_counts(
-    matrix: StoredMatrix, names: tuple[Sequence[str], Sequence[str]], n_values: int = 1 << 16
-) -> None:
+def check_first_counts(matrix: StoredMatrix, names: NameOf, n_values: int = 1 << 16) -> None:
     """Look whether the first values are counts; parameters and errors as `sum_counts`."""
     next(_Checked(matrix.place, names, is_counts=True).blocks(matrix, n_values), None)
 
@@ -134,7 +134,7 @@ class _Checked:
     """Blocks of a matrix as float64, free of values that do not belong there."""
 
     place: str
-    names: tuple[Sequence[str], Sequence[str]]
+    names: NameOf
     is_counts: bool
 
     def blocks(
@@ -159,9 +159,9 @@ class _Checked:
         major = start + int(np.searchsorted(block.indptr, first, side="right")) - 1
         minor = int(block.indices[first])
         cell, column = (major, minor) if block.format == "csr" else (minor, major)
+        named, readout = self.names(cell, column)
         raise DataError(
-            f"{self.place}: {block.data[first]:g} for cell {self.names[0][cell]!r}, readout "
-            f"{self.names[1][column]!r}; expected "
+            f"{self.place}: {block.data[first]:g} for cell {named!r}, readout {readout!r}; expected "
             + ("a count (a whole number from 0 on)" if self.is_counts else "a finite number"),
             "Name the layer with raw counts (--layer), or say that the values were normalised "
             "already (--kind expression)."

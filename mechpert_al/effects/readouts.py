@@ -59,6 +59,8 @@ def read_readouts(
         If columns share a name and the options do not say what to do.
     """
     names, source = _names(file, options.readout_names)
+    if not names:
+        raise DataError(f"{file.path}: no readouts (var is empty)", "Is this the right file?")
     empty = [column for column, name in enumerate(names) if not name]
     if empty:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Contract suites: what any strategy, predictor or oracle must do, as tests for its author to run.
+"""Contract suites for strategies, predictors, oracles and readers: tests for their authors to run.
 
 A plug-in's author subclasses a contract in the plug-in's own tests and says what is tested; pytest
 collects the rest::
@@ -22,17 +22,19 @@ from __future__ import annotations
 
 import pytest
 
-for _module in ("oracles", "predictors", "strategies"):
+for _module in ("oracles", "predictors", "readers", "strategies"):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from mechpert_al.testing.oracles import OracleContract  # noqa: E402 - after the rewrite is asked for
 from mechpert_al.testing.predictors import PredictorContract  # noqa: E402
+from mechpert_al.testing.readers import ReaderContract  # noqa: E402
 from mechpert_al.testing.strategies import StrategyContract  # noqa: E402
 from mechpert_al.testing.toy import ToyScreen, toy_screen  # noqa: E402
 
 __all__ = [
     "OracleContract",
     "PredictorContract",
+    "ReaderContract",
     "StrategyContract",
     "ToyScreen",
     "toy_screen",

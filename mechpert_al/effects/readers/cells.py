@@ -13,7 +13,7 @@ from mechpert_al.effects.cell_groups import CellGroups, group_cells
 from mechpert_al.effects.conversion import FEW_CELLS, ConversionReport, ConvertOptions, KnockDown
 from mechpert_al.effects.differences import difference_to_control, shrunk
 from mechpert_al.effects.gene_names import GeneNames, check_names, pooled_note
-from mechpert_al.effects.group_sums import GroupPlan, GroupSums
+from mechpert_al.effects.group_sums import GroupPlan, GroupSums, NameOf
 from mechpert_al.effects.labels import CONTROL, check_control
 from mechpert_al.effects.own_readout import knock_downs, without_own_readouts
 from mechpert_al.effects.perturbation_column import PerturbationColumn, find_column
@@ -24,7 +24,7 @@ from mechpert_al.effects.stored_matrix import StoredMatrix
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import DataError
 
-AddUp = Callable[[StoredMatrix, GroupPlan, tuple[Sequence[str], Sequence[str]]], GroupSums]
+AddUp = Callable[[StoredMatrix, GroupPlan, NameOf], GroupSums]
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,7 @@ def effects_of_cells(
     """Effects of the cells of a file, perturbed minus control."""
     with AnnotatedFile(path) as file:
         screen = _Screen.read(file, options, measure)
-        sums = measure.add_up(
-            file.matrix(options.layer), screen.plan(), (file.observations, file.variables)
-        )
+        sums = measure.add_up(file.matrix(options.layer), screen.plan(), file.names_at)
     return _Effects(path, options, measure, screen, sums).table_and_report(why)
 
 

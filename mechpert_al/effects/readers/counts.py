@@ -41,7 +41,7 @@ def _refuse_other_values(path: Path, layer: str | None) -> None:
     """Say at once if these are no counts, and which layer holds some."""
     with AnnotatedFile(path) as file:
         try:
-            check_first_counts(file.matrix(layer), (file.observations, file.variables))
+            check_first_counts(file.matrix(layer), file.names_at)
         except DataError as error:
             counts = [name for name in file.layers if looks_like_counts(file.matrix(name))]
             if not counts:

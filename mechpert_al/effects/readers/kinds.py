@@ -82,7 +82,7 @@ def row_labels(file: AnnotatedFile) -> tuple[str | None, Labels]:
 
 def is_replogle_bulk(file: AnnotatedFile) -> bool:
     """Whether the rows are named as in Replogle's bulk files."""
-    first = file.observations[:20]
+    first = file.first_observations(20)
     return bool(first) and all(REPLOGLE_ROW.fullmatch(name) for name in first)
 
 
