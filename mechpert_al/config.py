@@ -144,6 +144,8 @@ class LoopEffects(Settings):
     path: Name
     #: What it is called in tables; the file's name by default.
     name: Name | None = None
+    #: Where it can be had; said when it is missing.
+    source: str = ""
     #: ``judge``: results are scored on it. ``settings``: only settings are chosen on it.
     role: Literal["judge", "settings"] = "judge"
 
@@ -169,6 +171,8 @@ class LoopNetwork(Settings):
     path: Name
     #: Links below this score are left out.
     min_score: float | None = None
+    #: Where it can be had; said when it is missing.
+    source: str = ""
 
 
 class LoopDesign(Settings):
@@ -215,3 +219,44 @@ class LoopFile(Settings):
     design: LoopDesign = LoopDesign()
     prediction: LoopPrediction = LoopPrediction()
     compare: LoopCompare = LoopCompare()
+
+
+# ---------------------------------------------------------------------- campaign files
+class CampaignDesign(Settings):
+    """``[design]``: how batches are chosen."""
+
+    strategy: Name = "expected_coverage"
+    #: Genes that are never proposed (not expressed, lethal …).
+    exclude: tuple[Name, ...] = ()
+    #: Genes that every batch measures again, so that batches can be compared.
+    bridging: tuple[Name, ...] = ()
+    #: A table with the columns gene, cost and, if wanted, group.
+    cost: Name | None = None
+    #: The most that a batch may cost.
+    budget: Annotated[float, Field(gt=0)] | None = None
+    #: The most genes of one group in a batch.
+    max_per_group: Count | None = None
+
+
+class CampaignOrders(Settings):
+    """``[orders]``: what goes to the people who make the guides."""
+
+    #: The guide library.
+    library: Name | None = None
+    #: Control guides in every order: a number, or a share of all guides (0.05).
+    control_guides: Annotated[int, Field(ge=0)] | Fraction | None = None
+    #: The most guides of one gene.
+    guides_per_gene: Count | None = None
+
+
+class CampaignSettings(Settings):
+    """A campaign's settings, ``campaign.toml``; what happened stands in its journal."""
+
+    name: Name
+    seed: Seed = 0
+    #: A list of the genes that may be proposed; all candidates of the panel by default.
+    candidates: Name | None = None
+    panel: LoopPanel
+    network: LoopNetwork | None = None
+    design: CampaignDesign = CampaignDesign()
+    orders: CampaignOrders = CampaignOrders()

@@ -11,10 +11,10 @@ from mechpert_al.agents.panel import read_panel
 from mechpert_al.config import LoopEffects, LoopFile, load_toml
 from mechpert_al.consensus.features import read_features
 from mechpert_al.consensus.knowledge import Knowledge
-from mechpert_al.datasets import resolve, shipped_loops
+from mechpert_al.datasets import DATA_VARIABLE, resolve, shipped_loops
 from mechpert_al.effects.files import read_effects
 from mechpert_al.effects.table import EffectTable
-from mechpert_al.errors import ConfigError, UsageError
+from mechpert_al.errors import ConfigError, DataError, UsageError
 from mechpert_al.evaluation.settings import choose_settings
 from mechpert_al.networks import read_network
 
@@ -98,6 +98,10 @@ def load_inputs(
             "Give --effects, or [[effects]] path in the loop file.",
         )
     reader = _Reader(path)
+    reader.demand(
+        [(entry.path, entry.source) for entry in loop.effects]
+        + ([(loop.network.path, loop.network.source)] if loop.network else [])
+    )
     judges, settings = reader.effects(loop.effects)
     panel = read_panel(reader.file("panel", loop.panel.path), loop.panel.agents)
     prior = None
@@ -132,8 +136,30 @@ class _Reader:
         self.files: list[dict[str, str]] = []
         self.notices: list[str] = []
 
+    def demand(self, wanted: Sequence[tuple[str, str]]) -> None:
+        """Name every missing file at once, with where each can be had."""
+        missing = []
+        for name, source in wanted:
+            try:
+                self.find(name)
+            except DataError as error:
+                missing.append((name, source, error))
+        if missing:
+            raise DataError(
+                f"{len(missing)} of {len(wanted)} data files are missing: "
+                + ", ".join(name for name, _, _ in missing),
+                "\n".join(
+                    [f"{name}: {source}" for name, source, _ in missing if source]
+                    + [missing[0][2].hint]
+                    + [f"Put them into one folder and set {DATA_VARIABLE} to it."]
+                ),
+            )
+
+    def find(self, name: str) -> Path:
+        return resolve(name, self.loop.parent if self.loop else None)
+
     def file(self, role: str, name: str) -> Path:
-        place = resolve(name, self.loop.parent if self.loop else None)
+        place = self.find(name)
         self.files.append({"role": role, "name": place.name, "sha256": digest(place)})
         return place
 
