@@ -157,7 +157,17 @@ class Knowledge:
         network
             ``prior`` (the whole prior network) or ``consensus`` (the positive consensus links,
             weighted). Computed once.
+
+        Raises
+        ------
+        UsageError
+            If there is no such measure or network.
         """
+        if network not in ("prior", "consensus"):
+            raise UsageError(
+                f"no network {network!r} to be central in",
+                "Choose prior, prior_pool or consensus.",
+            )
         if (measure, network) not in self._centralities:
             if network == "consensus":
                 graph = PriorNetwork(self.genes, positive_links(self.consensus.symmetric))
