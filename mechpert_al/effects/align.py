@@ -25,6 +25,9 @@ class AlignedEffects:
         Perturbations that were matched under another symbol: (name in the file, candidate, why).
     left_out
         Perturbations of the file that are no candidates.
+    notices
+        What was matched under another symbol, and which candidates count as not measured because
+        no value of theirs is known.
     """
 
     numbers: np.ndarray
@@ -70,11 +73,23 @@ def align(effects: EffectTable, genes: Sequence[str], source: str = "effects") -
             f"({', '.join(effects.perturbations[:5])} …) is among the {len(genes)} candidates",
             "Are rows perturbations, and are both lists of the same species?",
         )
+    notices = [f"{source}: {a} is {b} ({why})" for a, b, why in renamed]
+    blank = [name for name in mapping if not effects.is_measured[effects.row_of[name]].any()]
+    if blank:
+        said = (
+            f"{source}: {len(blank)} of {len(mapping)} candidates have no measured value: "
+            + ", ".join(blank[:10])
+            + (" …" if len(blank) > 10 else "")
+        )
+        if len(blank) == len(mapping):
+            raise DataError(said, "Write an effects file that holds measured values.")
+        notices.append(f"{said}; they count as not measured")
+        mapping = {name: gene for name, gene in mapping.items() if name not in set(blank)}
     kept = sorted(mapping, key=lambda name: number_of[mapping[name]])
     return AlignedEffects(
         np.array([number_of[mapping[name]] for name in kept]),
         effects.take(kept).renamed(mapping),
         renamed,
         left_out,
-        tuple(f"{source}: {a} is {b} ({why})" for a, b, why in renamed),
+        tuple(notices),
     )

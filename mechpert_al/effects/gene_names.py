@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mechpert_al.effects.conversion import ConvertOptions, some
-from mechpert_al.errors import DataError
+from mechpert_al.errors import DataError, SymbolError
 
 if TYPE_CHECKING:
     from mechpert_al.symbols import SymbolTable
+
+
+def default_symbols() -> SymbolTable:
+    """The installed symbol table, loaded when it is first needed."""
+    from mechpert_al.symbols import SymbolTable
+
+    return SymbolTable.default()
 
 
 @dataclass(frozen=True)
@@ -72,12 +79,50 @@ def check_names(
     outdated, unknown = {}, {}
     for name, one in identity.items():
         if one.gene is None:
-            possible = f", may be {' or '.join(one.possible)}" if one.possible else ""
-            unknown[name] = where[name] + possible
+            possible = one.possible or symbols.in_other_case(name)
+            unknown[name] = where[name] + (f", may be {' or '.join(possible)}" if possible else "")
         elif one.gene != name:
             outdated[name] = one.gene
     pooled = {name: gene for gene, same in collisions.items() for name in same}
     return GeneNames({name: pooled.get(name, name) for name in names}, outdated, unknown)
+
+
+def refuse_damaged(where: Mapping[str, str], symbols: SymbolTable, place: str) -> None:
+    """Stop at labels that a spreadsheet changed.
+
+    Parameters
+    ----------
+    where
+        Label → where it stands.
+
+    Raises
+    ------
+    SymbolError
+        Listing all of them.
+    """
+    damaged = {label: symbols.damage(label.strip()) for label in where}
+    lines = [
+        f"{place}, {where[label]}: {label!r} {damage}"
+        for label, damage in damaged.items()
+        if damage
+    ]
+    if lines:
+        raise SymbolError(
+            "\n".join(lines),
+            f"{len(lines)} gene names were changed by a spreadsheet. Write the symbols again, with "
+            "the column formatted as text, or keep the table outside the spreadsheet.",
+        )
+
+
+def damaged_note(where: Mapping[str, str], symbols: SymbolTable) -> tuple[str, ...]:
+    """Which readouts a spreadsheet changed, as a sentence of the report."""
+    damaged = [f"{name!r} ({where[name]})" for name in where if symbols.damage(name)]
+    if not damaged:
+        return ()
+    return (
+        f"Readouts changed by a spreadsheet, which match no gene ({len(damaged)}): "
+        f"{some(damaged)}.",
+    )
 
 
 def pooled_note(names: GeneNames) -> tuple[str, ...]:

@@ -161,7 +161,8 @@ class _Checked:
         cell, column = (major, minor) if block.format == "csr" else (minor, major)
         named, readout = self.names(cell, column)
         raise DataError(
-            f"{self.place}: {block.data[first]:g} for cell {named!r}, readout {readout!r}; expected "
+            f"{self.place}: {block.data[first]:g} for cell {named!r}, readout {readout!r}; "
+            "expected "
             + ("a count (a whole number from 0 on)" if self.is_counts else "a finite number"),
             "Name the layer with raw counts (--layer), or say that the values were normalised "
             "already (--kind expression)."

@@ -73,6 +73,10 @@ TABLES: dict[str, tuple[str | bytes, dict[str, Any], list[str], str]] = {
     "expression": (
         "gene,A,B\nctrl,5,3\nMED1,2,4\n", {}, ["line 2", "'ctrl'", "expression"], "Subtract",
     ),
+    "counts of cells": (
+        "barcode,A,B\nAAACCTGAG-1,0,3\nAAACCTGCA-1,2,0\n", {},
+        ["'AAACCTGAG-1' in line 2", "counts of cells"], ".h5ad",
+    ),
     "scores only": (
         "names,scores\nDDIT3,2\n", {"perturbation_name": "MED1"}, ["line 1", "scores"], "fold",
     ),
@@ -178,6 +182,10 @@ CELLS: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any], list[str],
     "two names of one gene": (
         lambda c, x, g: {"labels": _replaced(x[:80], "MED1", "AARS") + ["AARS1"] * 10}, {},
         ["AARS (10 cells) and AARS1 (10 cells) are both AARS1"], "--duplicated-rows mean",
+    ),
+    "dates": (
+        lambda c, x, g: {"labels": [*x[:80], *["1-Mar"] * 10]}, {},
+        ["10 cells", "1-Mar", "MARCHF1"], "spreadsheet",
     ),
     "nothing but empty cells": (
         lambda c, x, g: {"counts": c * (np.arange(90)[:, None] < 40)}, {},

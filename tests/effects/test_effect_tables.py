@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mechpert_al.effects import convert
-from mechpert_al.effects.delimited import DelimitedFile
-from mechpert_al.effects.number_text import NumberReader, is_number, read_numbers
-from mechpert_al.effects.table_forms import long_columns
+from mechpert_al.effects.tables.delimited import DelimitedFile
+from mechpert_al.effects.tables.numbers import NumberReader, is_number, read_numbers
+from mechpert_al.effects.tables.forms import long_columns
 from mechpert_al.errors import DataError
 
 Write = Callable[..., Path]
@@ -187,6 +187,18 @@ def test_former_names_are_kept_and_said(write_text: Write) -> None:
     table, report = convert(write_text("gene,DDIT3\nAARS,1\nQARS,2\nEPRS1,3\n"))
     assert table.perturbations == ("AARS", "QARS", "EPRS1")
     assert report.outdated == {"AARS": "AARS1", "QARS": "QARS1"}
+
+
+def test_names_in_other_letters_are_said(write_text: Write) -> None:
+    _, report = convert(write_text("gene,A\nAtf4,1\nMED1,-1\n"))
+    assert report.unknown == {"Atf4": "line 2, may be ATF4"}
+
+
+def test_readouts_changed_by_a_spreadsheet_are_said(write_text: Write) -> None:
+    _, wide = convert(write_text("gene,A,9-Sep\nMED1,1,-1\n"))
+    assert any("(1): '9-Sep' (line 1)" in note for note in wide.notes)
+    _, long = convert(write_text("perturbation,gene,lfc\nMED1,A,1\nMED1,9-Sep,2\n"))
+    assert any("(1): '9-Sep' (line 3)" in note for note in long.notes)
 
 
 # ---------------------------------------------------------------------- long tables
@@ -380,7 +392,7 @@ def test_long_and_wide_are_the_same(
 
 
 def test_many_rows_are_read_in_chunks(write_text: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mechpert_al.effects.long_table._CHUNK", 3)
+    monkeypatch.setattr("mechpert_al.effects.tables.pairs._CHUNK", 3)
     rows = [["perturbation", "gene", "lfc"]]
     rows += [[name, f"G{i}", str(i)] for name in ("MED1", "UBL5") for i in range(5)]
     table, _ = convert(write_text(text(rows)))

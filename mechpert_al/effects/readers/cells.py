@@ -12,12 +12,17 @@ from mechpert_al.effects.annotated import AnnotatedFile
 from mechpert_al.effects.cell_groups import CellGroups, group_cells
 from mechpert_al.effects.conversion import FEW_CELLS, ConversionReport, ConvertOptions, KnockDown
 from mechpert_al.effects.differences import difference_to_control, shrunk
-from mechpert_al.effects.gene_names import GeneNames, check_names, pooled_note
+from mechpert_al.effects.gene_names import (
+    GeneNames,
+    check_names,
+    default_symbols,
+    pooled_note,
+    refuse_damaged,
+)
 from mechpert_al.effects.group_sums import GroupPlan, GroupSums, NameOf
 from mechpert_al.effects.labels import CONTROL, check_control
 from mechpert_al.effects.own_readout import knock_downs, without_own_readouts
 from mechpert_al.effects.perturbation_column import PerturbationColumn, find_column
-from mechpert_al.effects.readers.kinds import default_symbols
 from mechpert_al.effects.readouts import Readouts, own_readouts, read_readouts
 from mechpert_al.effects.sources import sha256_of
 from mechpert_al.effects.stored_matrix import StoredMatrix
@@ -74,6 +79,7 @@ class _Screen:
     def read(cls, file: AnnotatedFile, options: ConvertOptions, measure: CellMeasure) -> _Screen:
         symbols, place = default_symbols(), str(file.path)
         column = find_column(file, symbols, options.perturbation, options.control)
+        refuse_damaged({label: f"{n} cells" for label, n in column.n_of.items()}, symbols, place)
         check_control(column.reading, column.n_of, options.control, place, "cells")
         where = {name: f"{n} cells" for name, n in column.n_of_names.items()}
         genes = check_names(column.reading.names, symbols, options, place, where)

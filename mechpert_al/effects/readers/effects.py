@@ -10,15 +10,11 @@ import numpy as np
 from mechpert_al.effects.annotated import AnnotatedFile
 from mechpert_al.effects.conversion import ConversionReport, ConvertOptions
 from mechpert_al.effects.files import KEY, read_effects
+from mechpert_al.effects.gene_names import default_symbols
 from mechpert_al.effects.own_readout import knock_downs, without_own_readouts
-from mechpert_al.effects.readers.kinds import default_symbols, is_replogle_bulk, why_kind
-from mechpert_al.effects.readers.rows import (
-    Rows,
-    pooled,
-    pooled_errors,
-    read_rows,
-    report_of_rows,
-)
+from mechpert_al.effects.pooling import pooled, pooled_errors
+from mechpert_al.effects.readers.kinds import is_replogle_bulk, why_kind
+from mechpert_al.effects.readers.rows import Rows, read_rows, report_of_rows
 from mechpert_al.effects.readouts import own_readouts, read_readouts
 from mechpert_al.effects.sources import sha256_of
 from mechpert_al.effects.table import EffectTable

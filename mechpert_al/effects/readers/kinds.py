@@ -8,19 +8,16 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
 from mechpert_al.effects.annotated import AnnotatedFile, Labels, is_annotated
 from mechpert_al.effects.control_words import control_word
+from mechpert_al.effects.gene_names import default_symbols
 from mechpert_al.effects.labels import read_labels
 from mechpert_al.effects.perturbation_column import GENE_COLUMNS, GUIDE_COLUMNS
 from mechpert_al.effects.stored_matrix import StoredMatrix
-
-if TYPE_CHECKING:
-    from mechpert_al.symbols import SymbolTable
 
 NOTE = "mechpert_al"
 CELL_NUMBERS = ("psbulk_cells", "psbulk_n_cells", "n_obs_aggregated", "num_cells_filtered")
@@ -118,10 +115,3 @@ def _names_genes(labels: Labels) -> bool:
     reading = read_labels(labels.names, default_symbols())
     parts = (part for name in reading.names for part in name.split("+"))
     return any(default_symbols().is_symbol(part) for part in parts)
-
-
-def default_symbols() -> SymbolTable:
-    """The installed symbol table, loaded when it is first needed."""
-    from mechpert_al.symbols import SymbolTable
-
-    return SymbolTable.default()

@@ -15,11 +15,13 @@ import numpy as np
 from mechpert_al.effects.annotated import AnnotatedFile
 from mechpert_al.effects.cell_groups import batches_of
 from mechpert_al.effects.conversion import ConversionReport, ConvertOptions
+from mechpert_al.effects.gene_names import default_symbols
 from mechpert_al.effects.group_sums import TARGET_TOTAL
 from mechpert_al.effects.labels import check_control
 from mechpert_al.effects.own_readout import knock_downs, without_own_readouts
-from mechpert_al.effects.readers.kinds import default_symbols, why_kind
-from mechpert_al.effects.readers.rows import Rows, pooled, read_rows, report_of_rows
+from mechpert_al.effects.pooling import pooled
+from mechpert_al.effects.readers.kinds import why_kind
+from mechpert_al.effects.readers.rows import Rows, read_rows, report_of_rows
 from mechpert_al.effects.readouts import Readouts, own_readouts, read_readouts
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import DataError

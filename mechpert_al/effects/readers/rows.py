@@ -11,13 +11,18 @@ import numpy as np
 
 from mechpert_al.effects.annotated import AnnotatedFile, Labels
 from mechpert_al.effects.conversion import FEW_CELLS, ConversionReport, ConvertOptions, some
-from mechpert_al.effects.gene_names import GeneNames, check_names, pooled_note
+from mechpert_al.effects.gene_names import (
+    GeneNames,
+    check_names,
+    default_symbols,
+    pooled_note,
+    refuse_damaged,
+)
 from mechpert_al.effects.labels import CONTROL, read_labels
 from mechpert_al.effects.perturbation_column import PerturbationColumn, find_column
 from mechpert_al.effects.readers.kinds import (
     CELL_NUMBERS,
     REPLOGLE_ROW,
-    default_symbols,
     is_replogle_bulk,
     row_labels,
 )
@@ -145,6 +150,10 @@ def read_rows(file: AnnotatedFile, options: ConvertOptions, may_repeat: bool) ->
     """
     symbols = default_symbols()
     column = _column(file, options)
+    first = {
+        text: f"row {row}" for row, text in reversed(list(enumerate(column.labels.texts(), 1)))
+    }
+    refuse_damaged({text: row for text, row in first.items() if text}, symbols, str(file.path))
     is_bulk = column.name is None and is_replogle_bulk(file)
     rows_of = _rows_of(column)
     repeated = {name: rows for name, rows in rows_of.items() if len(rows) > 1}
@@ -197,45 +206,6 @@ def report_of_rows(
         unknown=rows.genes.unknown,
         notes=(*rows.notes, *readouts.notes, *pooled_note(rows.genes)),
     )
-
-
-def pooled(values: np.ndarray, code: np.ndarray, weights: np.ndarray, n_names: int) -> np.ndarray:
-    """Weighted means of the rows of each name, over the rows that have a value.
-
-    Parameters
-    ----------
-    values
-        Shape (n_rows, n_readouts), NaN = not measured.
-    code
-        Name of each row; rows outside 0 … n_names − 1 are left out.
-    weights
-        Shape (n_rows,).
-
-    Returns
-    -------
-    float64, shape (n_names, n_readouts); NaN where no row has a value.
-    """
-    result = np.full((n_names, values.shape[1]), np.nan)
-    for name in range(n_names):
-        rows = np.flatnonzero(code == name)
-        part = values[rows].astype(np.float64)
-        weight = np.where(np.isnan(part), 0, weights[rows, None])
-        total = weight.sum(axis=0)
-        summed = (np.nan_to_num(part) * weight).sum(axis=0)
-        np.divide(summed, total, out=result[name], where=total > 0)
-    return result
-
-
-def pooled_errors(
-    errors: np.ndarray, code: np.ndarray, weights: np.ndarray, n_names: int
-) -> np.ndarray:
-    """Standard errors of the weighted means of independent rows; parameters as `pooled`."""
-    result = np.full((n_names, errors.shape[1]), np.nan)
-    for name in range(n_names):
-        rows = np.flatnonzero(code == name)
-        share = weights[rows] / max(weights[rows].sum(), 1e-300)
-        result[name] = np.sqrt(((errors[rows] * share[:, None]) ** 2).sum(axis=0))
-    return result
 
 
 def _column(file: AnnotatedFile, options: ConvertOptions) -> PerturbationColumn:

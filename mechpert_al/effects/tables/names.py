@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mechpert_al.effects.control_words import control_word
 from mechpert_al.effects.conversion import ConvertOptions, some
-from mechpert_al.effects.gene_names import GeneNames, check_names
+from mechpert_al.effects.gene_names import GeneNames, check_names, default_symbols, refuse_damaged
 from mechpert_al.effects.labels import CONTROL, LabelReading, check_asked_control, read_labels
 from mechpert_al.errors import DataError
 
@@ -61,10 +61,8 @@ def read_names(lines: Mapping[str, int], options: ConvertOptions, place: str) ->
         If labels were changed by a spreadsheet, are one gene under two names, or no row is a
         perturbation.
     """
-    from mechpert_al.symbols import SymbolTable, refuse_damaged
-
-    refuse_damaged([(line, label) for label, line in lines.items()], place)
-    symbols = SymbolTable.default()
+    symbols = default_symbols()
+    refuse_damaged({label: f"line {line}" for label, line in lines.items()}, symbols, place)
     contrasts = {label: _CONTRAST.fullmatch(label) for label in lines}
     perturbed = {
         label: found["perturbed"] if found else label for label, found in contrasts.items()

@@ -8,9 +8,9 @@ from itertools import islice
 
 import numpy as np
 
-from mechpert_al.effects.delimited import DelimitedFile, Record
-from mechpert_al.effects.number_text import NumberReader
-from mechpert_al.effects.table_forms import LongColumns
+from mechpert_al.effects.tables.delimited import DelimitedFile, Record
+from mechpert_al.effects.tables.forms import LongColumns
+from mechpert_al.effects.tables.numbers import NumberReader
 from mechpert_al.errors import DataError
 
 _CHUNK = 50_000

@@ -10,9 +10,9 @@ import numpy as np
 
 from mechpert_al.effects.control_words import control_word
 from mechpert_al.effects.conversion import some
-from mechpert_al.effects.delimited import ROW_NAMES, DelimitedFile
-from mechpert_al.effects.number_text import NumberReader
-from mechpert_al.effects.table_forms import PERTURBATION, READOUT, plain
+from mechpert_al.effects.tables.delimited import ROW_NAMES, DelimitedFile
+from mechpert_al.effects.tables.forms import PERTURBATION, READOUT, plain
+from mechpert_al.effects.tables.numbers import NumberReader
 from mechpert_al.errors import DataError
 
 N_CELLS = "n_cells"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mechpert_al.effects.delimited import ROW_NAMES
+from mechpert_al.effects.tables.delimited import ROW_NAMES
 
 PERTURBATION = (
     "perturbation", "perturbed_gene", "target_gene", "gene_target", "grna_target", "knockdown",
