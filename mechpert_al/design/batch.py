@@ -128,13 +128,17 @@ class Batch:
 
         return pd.DataFrame(self.rows())
 
-    def write(self, path: str | Path) -> None:
-        """Write the order as a CSV file, whole or not at all."""
+    def as_csv(self) -> str:
+        """The order as CSV text."""
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, list(ORDER_COLUMNS), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows())
-        atomic.write_bytes(Path(path), text.getvalue().encode())
+        return text.getvalue()
+
+    def write(self, path: str | Path) -> None:
+        """Write the order as a CSV file, whole or not at all."""
+        atomic.write_bytes(Path(path), self.as_csv().encode())
 
     def as_document(self) -> dict[str, Any]:
         """The batch as plain JSON values."""

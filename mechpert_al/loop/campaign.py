@@ -1,0 +1,419 @@
+"""The campaign: the one object with a state, kept in a folder.
+
+A campaign proposes batches, takes in measurements as they come (in parts, late, corrected, under
+other names) and knows what it has, what it waits for, and why it chose what it chose. Its state is
+what its journal says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mechpert_al.config import CampaignSettings, load_toml
+from mechpert_al.consensus import Knowledge
+from mechpert_al.design import Batch, Constraints
+from mechpert_al.effects import EffectTable
+from mechpert_al.errors import DataError, UsageError
+from mechpert_al.loop.beginning import begin
+from mechpert_al.loop.delivery import Decision, sorted_out, under_our_names
+from mechpert_al.loop.folder import PATIENCE, CampaignFolder, Snapshot, batch_of, now
+from mechpert_al.loop.intake import Intake, Prepared, notices_of, prepared, record_of
+from mechpert_al.loop.ordering import Ground, constraints_from, ground_of, next_batch
+from mechpert_al.loop.state import AnyEvent, CampaignState, Proposed
+from mechpert_al.loop.status import Status, status_of
+from mechpert_al.loop.verification import Verification, verified
+from mechpert_al.loop.withdrawal import Fate, withdrawal
+from mechpert_al.symbols import match
+
+
+class Campaign:
+    """A campaign in its folder.
+
+    Use `Campaign.create` or `Campaign.open`.
+
+    Parameters
+    ----------
+    folder
+        Its files.
+    settings
+        What ``campaign.toml`` says.
+    snapshot
+        What the journal says.
+    notices
+        What the reader should know: a torn last line, derived files that were written again.
+    """
+
+    def __init__(
+        self,
+        folder: CampaignFolder,
+        settings: CampaignSettings,
+        snapshot: Snapshot,
+        notices: Sequence[str] = (),
+    ) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.notices = (*snapshot.notices, *notices)
+        self._snapshot = snapshot
+
+    # ------------------------------------------------------------------ beginning
+    @classmethod
+    def create(
+        cls,
+        folder: str | Path,
+        panel: str | Path,
+        *,
+        effects: str | Path | None = None,
+        network: str | Path | None = None,
+        candidates: str | Path | None = None,
+        seed: int = 0,
+        name: str | None = None,
+        patience: float = PATIENCE,
+    ) -> Campaign:
+        """Begin a campaign in a folder of its own.
+
+        Parameters
+        ----------
+        folder
+            Made if need be.
+        panel
+            A panel folder, or the name of a shipped panel.
+        effects
+            What is measured already, in any form that `ingest` reads.
+        network
+            Prior network, for strategies that read one.
+        candidates
+            List of the genes that may be proposed; all candidates of the panel by default.
+        seed
+            Everything random follows from it.
+        name
+            By default that of the folder.
+        patience
+            Seconds to wait for another writer.
+
+        Raises
+        ------
+        DataError
+            If there is a campaign already, or an input is not what it must be. Nothing is made
+            then.
+        """
+        first = begin(
+            CampaignFolder(folder, patience), panel, effects, network, candidates, seed, name
+        )
+        campaign = cls.open(folder, patience)
+        if first is not None:
+            campaign._take(first, None, dry_run=False)
+        return campaign
+
+    @classmethod
+    def open(cls, folder: str | Path, patience: float = PATIENCE) -> Campaign:
+        """Open a campaign; what an interrupted command left undone is done.
+
+        Raises
+        ------
+        DataError
+            If none is there.
+        ConfigError
+            If ``campaign.toml`` is wrong.
+        IntegrityError
+            If its journal is damaged. Nothing is changed then.
+        """
+        place = CampaignFolder(folder, patience)
+        snapshot = place.read()
+        settings = load_toml(place.settings, CampaignSettings)
+        return cls(place, settings, snapshot, place.mend())
+
+    # ------------------------------------------------------------------ what it knows
+    @property
+    def state(self) -> CampaignState:
+        """What is measured, pending, failed, abandoned."""
+        return self._snapshot.state
+
+    @property
+    def effects(self) -> EffectTable | None:
+        """All measurements; None before the first."""
+        return self.folder.effects(self.state)
+
+    @cached_property
+    def ground(self) -> Ground:
+        """What it plans on: the panel, the network, the candidates."""
+        return ground_of(self.settings, self.folder.settings)
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """What is known of the genes from names."""
+        return self.ground.knowledge
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Genes that may be proposed."""
+        return self.ground.candidates
+
+    def order(self, round: int | None = None) -> Batch:
+        """The batch of a round, by default of the last one.
+
+        Raises
+        ------
+        UsageError
+            If there was no such round.
+        """
+        rounds = self.state.rounds
+        number = len(rounds) if round is None else round
+        if not 1 <= number <= len(rounds):
+            raise UsageError(
+                f"{self.folder.path}: no round {number}" if rounds else "no batch was proposed yet",
+                f"There are rounds 1 to {len(rounds)}." if rounds else "Propose one first.",
+            )
+        return batch_of(rounds[number - 1])
+
+    # ------------------------------------------------------------------ proposing
+    def constraints(self, **files: Any) -> tuple[Constraints, list[str]]:
+        """Constraints of a batch from files; what is not given is as in the settings.
+
+        Parameters
+        ----------
+        files
+            ``include``, ``exclude``, ``cost``, ``budget``, ``max_per_group`` as in
+            `Constraints.from_files`.
+
+        Returns
+        -------
+        constraints, notices
+        """
+        return constraints_from(
+            self.settings.design, self.folder.settings, self.knowledge.genes, **files
+        )
+
+    def propose(
+        self,
+        n: int,
+        *,
+        constraints: Constraints | None = None,
+        strategy: str | None = None,
+        dry_run: bool = False,
+    ) -> Batch:
+        """The next batch, with reasons; it is pending from then on.
+
+        Parameters
+        ----------
+        n
+            How many new genes; bridging genes come on top.
+        constraints
+            By default those of the settings.
+        strategy
+            Name; by default that of the settings.
+        dry_run
+            Only show what would be proposed.
+
+        Raises
+        ------
+        NothingLeftError
+            No gene can be proposed.
+        UsageError
+            Contradictory constraints. Nothing is written then.
+        """
+        limits = self.constraints()[0] if constraints is None else constraints
+        with self._reading() if dry_run else self._writing():
+            state, effects = self.state, self.effects
+            batch, bridging = next_batch(
+                n, self.settings, state, self.ground, effects, limits, strategy
+            )
+            if dry_run:
+                return batch
+            self._record(
+                Proposed(
+                    time=now(),
+                    round=len(state.rounds) + 1,
+                    genes=batch.genes[: len(batch) - len(bridging.again)],
+                    bridging=bridging.again,
+                    strategy=batch.strategy,
+                    seed=self.settings.seed,
+                    consensus=self.knowledge.consensus.content_hash,
+                    effects=None if effects is None else effects.content_hash,
+                    constraints=_plain(limits),
+                    order=batch.as_document(),
+                )
+            )
+        return batch
+
+    # ------------------------------------------------------------------ measurements
+    def ingest(
+        self,
+        path: str | Path,
+        *,
+        replace: bool = False,
+        replicate: bool = False,
+        keep_failed_knock_downs: bool = False,
+        dry_run: bool = False,
+        **options: Any,
+    ) -> Intake:
+        """Take in measurements: all of a file, or nothing of it.
+
+        Parameters
+        ----------
+        path
+            Counts, effects or a table.
+        replace
+            Its numbers take the place of earlier ones of the same gene.
+        replicate
+            Its numbers are pooled with earlier ones of the same gene, weighted by cells.
+        keep_failed_knock_downs
+            Let perturbations count that did not lower their own gene.
+        dry_run
+            Only say what would become of it.
+        options
+            Of `mechpert_al.effects.convert`.
+
+        Raises
+        ------
+        DataError
+            The file cannot be read, or has other numbers than before for a gene.
+        SymbolError
+            A name that cannot be matched without guessing.
+        """
+        if replace and replicate:
+            raise UsageError(
+                "a delivery cannot both replace and be pooled", "Give one of the two, or two files."
+            )
+        decision: Decision | None = "replace" if replace else "replicate" if replicate else None
+        return self._take(prepared(path, keep_failed_knock_downs, options), decision, dry_run)
+
+    def _take(self, file: Prepared, decision: Decision | None, dry_run: bool) -> Intake:
+        with self._reading() if dry_run else self._writing():
+            state, earlier = self.state, self.effects
+            names = under_our_names(
+                file.table,
+                [*self.knowledge.genes, *state.genes],
+                () if earlier is None else earlier.readouts,
+                file.file,
+            )
+            store = self.folder.store
+            found = sorted_out(file.file, names.effects, state, store.table, decision)
+            notices = notices_of(file, found, earlier, state)
+            is_recorded = bool(found.accepted) and not dry_run
+            if is_recorded:
+                copy_of = store.put_file(file.path, file.report.sha256)
+                effects = store.put_table(names.effects.take(found.accepted))
+                self._record(record_of(file, found, names.renamed, copy_of, effects))
+            pending = {g: r for g, r in state.pending.items() if g not in found.new}
+        return Intake(
+            found, names.renamed, file.not_measured, file.report, pending, is_recorded, notices
+        )
+
+    def withdraw(
+        self,
+        genes: Sequence[str],
+        fate: Fate,
+        reason: str,
+        *,
+        drop_measurements: bool = False,
+    ) -> tuple[str, ...]:
+        """Give genes up: for now (they may be proposed again) or for good.
+
+        Parameters
+        ----------
+        genes
+            Pending genes; also any other candidate, to abandon it.
+        fate
+            ``"failed"`` or ``"abandoned"``.
+        reason
+            In words; it stands in the journal.
+        drop_measurements
+            Take out what was measured of them. Without it, a measured gene is refused.
+
+        Returns
+        -------
+        tuple of str
+            The genes, under the campaign's names.
+
+        Raises
+        ------
+        UsageError
+            A gene that cannot be withdrawn so; nothing is withdrawn then.
+        """
+        with self._writing():
+            state = self.state
+            known = [*self.knowledge.genes, *state.genes]
+            names = tuple(match(genes, known, source="withdraw").complete().mapping.values())
+            self._record(withdrawal(names, fate, reason, state, drop_measurements))
+        return names
+
+    # ------------------------------------------------------------------ looking and mending
+    def status(self, n: int | None = None) -> Status:
+        """What is measured, pending and excluded, and what further batches would bring.
+
+        Parameters
+        ----------
+        n
+            Genes in a further batch; by default as many as the last one had.
+        """
+        return status_of(self.settings, self.state, self.ground, self.effects, self.notices, n)
+
+    def verify(self) -> Verification:
+        """Check everything against the journal, and write derived files that are wrong again."""
+        return verified(self.folder)
+
+    def rebuild(self) -> None:
+        """Write all derived files again, from the journal and the accepted files."""
+        with self._writing():
+            self.folder.derive(self.state, anew=True)
+
+    # ------------------------------------------------------------------ inside
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self.folder.writing() as snapshot:
+            self._snapshot = snapshot
+            yield
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        self._snapshot = self.folder.read()
+        yield
+
+    def _record(self, event: AnyEvent) -> None:
+        """Write a record, then what follows from it; a failure of the second loses nothing."""
+        self._snapshot = self.folder.append(self._snapshot, event)
+        try:
+            self.folder.derive(self.state)
+        except (DataError, OSError) as error:
+            self.notices = (
+                *self.notices,
+                f"recorded; but derived files could not be written and will be later: {error}",
+            )
+
+    def __repr__(self) -> str:
+        state = self.state
+        return (
+            f"Campaign({str(self.folder.path)!r}, {len(state.measured)} measured, "
+            f"{len(state.pending)} pending, {len(state.rounds)} rounds)"
+        )
+
+    def _repr_html_(self) -> str:
+        from mechpert_al.display import html_table
+
+        return html_table(
+            [{"": name, "genes": ", ".join(genes)} for name, genes in self._facts().items()],
+            caption=repr(self),
+        )
+
+    def _facts(self) -> dict[str, Sequence[str]]:
+        state = self.state
+        return {
+            "measured": tuple(state.measured),
+            "pending": tuple(state.pending),
+            "failed": tuple(state.failed),
+            "abandoned": tuple(state.abandoned),
+        }
+
+
+def _plain(limits: Constraints) -> dict[str, Any]:
+    """Constraints as JSON values; costs and groups stand in the order itself."""
+    return {
+        "must_include": list(limits.must_include),
+        "exclude": sorted(limits.exclude),
+        "budget": limits.budget,
+        "max_per_group": limits.max_per_group,
+    }

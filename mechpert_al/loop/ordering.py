@@ -1,0 +1,275 @@
+"""From what a campaign knows to its next order: the constraints that hold, and bridging genes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mechpert_al.agents.panel import Panel, read_panel
+from mechpert_al.config import CampaignDesign, CampaignSettings
+from mechpert_al.consensus import Knowledge
+from mechpert_al.datasets import resolve
+from mechpert_al.design import Batch, Constraints, Pick, plan, with_candidates
+from mechpert_al.effects import EffectTable
+from mechpert_al.errors import NothingLeftError, UsageError
+from mechpert_al.loop.state import CampaignState
+from mechpert_al.networks import read_network
+from mechpert_al.symbols import SymbolTable, match, read_gene_list
+
+#: Group of the picks that are measured again.
+BRIDGING = "bridging"
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What a campaign plans on: what is known of the genes, and which may be proposed.
+
+    Parameters
+    ----------
+    knowledge
+        From the panel and the prior network; every candidate is in it.
+    candidates
+        Genes that may be proposed, under the knowledge's names.
+    notices
+        What was matched under another name, or stands alone.
+    """
+
+    knowledge: Knowledge
+    candidates: tuple[str, ...]
+    notices: tuple[str, ...] = ()
+
+
+def ground_of(settings: CampaignSettings, place: Path) -> Ground:
+    """Read what the settings name.
+
+    Parameters
+    ----------
+    settings
+        Of the campaign.
+    place
+        The settings file: paths in it are relative to it.
+    """
+    panel = read_panel(resolve(settings.panel.path, place), settings.panel.agents)
+    listed = None
+    if settings.candidates is not None:
+        listed = read_gene_list(resolve(settings.candidates, place)).genes
+        panel = spelt_as(panel, listed)
+    prior = None
+    if settings.network is not None:
+        prior = read_network(
+            resolve(settings.network.path, place), min_score=settings.network.min_score
+        )
+    knowledge = Knowledge.from_panel(panel, prior)
+    notices = list(knowledge.notices)
+    names = knowledge.genes
+    if listed is not None:
+        knowledge, names = with_candidates(knowledge, listed, notices)
+    return Ground(knowledge, names, tuple(notices))
+
+
+def spelt_as(panel: Panel, genes: Sequence[str]) -> Panel:
+    """The panel under the names of a list: an order names genes as the laboratory does."""
+    matching = match(genes, panel.candidates)
+    taken = {name for one in matching.collisions for name in one.names}
+    ours = {one.reference: one.name for one in matching.renamed if one.name not in taken}
+
+    def named(gene: str) -> str:
+        return ours.get(gene, gene)
+
+    return replace(
+        panel,
+        candidates=tuple(map(named, panel.candidates)),
+        hypotheses=tuple(
+            one._replace(target=named(one.target), regulator=named(one.regulator))
+            for one in panel.hypotheses
+        ),
+        answered={agent: frozenset(map(named, told)) for agent, told in panel.answered.items()},
+    )
+
+
+def constraints_from(
+    design: CampaignDesign,
+    place: Path,
+    genes: Sequence[str],
+    *,
+    include: str | Path | None = None,
+    exclude: str | Path | None = None,
+    cost: str | Path | None = None,
+    budget: float | None = None,
+    max_per_group: int | None = None,
+) -> tuple[Constraints, list[str]]:
+    """Constraints from files; what is not given is as in the settings.
+
+    Parameters
+    ----------
+    design, place
+        The settings, and the file they stand in.
+    genes
+        The candidates.
+    include, exclude, cost, budget, max_per_group
+        As in `Constraints.from_files`.
+    """
+    if cost is None and design.cost is not None:
+        cost = resolve(design.cost, place)
+    return Constraints.from_files(
+        genes,
+        include=include,
+        exclude=exclude,
+        cost=cost,
+        budget=design.budget if budget is None else budget,
+        max_per_group=design.max_per_group if max_per_group is None else max_per_group,
+    )
+
+
+def excluded(design: CampaignDesign, state: CampaignState, genes: Iterable[str]) -> tuple[str, ...]:
+    """Genes that are never proposed: by the settings, or abandoned."""
+    by_settings = match(design.exclude, genes, source="design.exclude").mapping.values()
+    names = dict.fromkeys([*by_settings, *state.abandoned])
+    return tuple(sorted(gene for gene in names if gene not in state.measured))
+
+
+@dataclass(frozen=True)
+class Bridging:
+    """Genes that every batch measures.
+
+    Parameters
+    ----------
+    again
+        Those that are measured: they are ordered again.
+    first
+        Those that are not: they come first in the batch.
+    """
+
+    again: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+
+
+def bridging_of(
+    design: CampaignDesign, state: CampaignState, ground: Ground, constraints: Constraints
+) -> Bridging:
+    """Bridging genes of the next batch.
+
+    Raises
+    ------
+    UsageError
+        Naming every contradiction.
+    SymbolError
+        A bridging gene that is no candidate and not measured.
+    """
+    known = dict.fromkeys([*ground.knowledge.genes, *state.measured])
+    matching = match(design.bridging, known, source="design.bridging").complete()
+    genes = tuple(matching.mapping.values())
+    again = tuple(gene for gene in genes if gene in state.measured)
+    problems = [
+        f"{gene} is a bridging gene, but {'abandoned' if gene in state.abandoned else 'excluded'}"
+        for gene in genes
+        if gene in state.abandoned or gene in constraints.exclude
+    ]
+    problems += [
+        f"{gene} must be included, but is a bridging gene and measured again anyway"
+        for gene in again
+        if gene in constraints.must_include
+    ]
+    cost = sum(constraints.costs.get(gene, 1.0) for gene in again)
+    if constraints.budget is not None and cost >= constraints.budget:
+        problems.append(
+            f"the bridging genes ({', '.join(again)}) cost {cost:g}, "
+            f"the budget is {constraints.budget:g}"
+        )
+    if problems:
+        raise UsageError(
+            "the constraints contradict each other: " + "; ".join(problems),
+            "Change design.bridging in campaign.toml, or the constraint; nothing was proposed.",
+        )
+    waiting = {*again, *state.pending}
+    return Bridging(again, tuple(gene for gene in genes if gene not in waiting))
+
+
+def next_batch(
+    n: int,
+    settings: CampaignSettings,
+    state: CampaignState,
+    ground: Ground,
+    effects: EffectTable | None,
+    constraints: Constraints,
+    strategy: str | None = None,
+) -> tuple[Batch, Bridging]:
+    """The next batch: new genes in order, then the bridging genes.
+
+    Parameters
+    ----------
+    n
+        New genes.
+    effects
+        All measurements so far.
+    constraints
+        Of this batch; what is excluded for good is added.
+    strategy
+        Name; by default that of the settings.
+
+    Raises
+    ------
+    NothingLeftError
+        No gene can be proposed.
+    UsageError
+        Contradictory constraints.
+    """
+    out = excluded(settings.design, state, ground.knowledge.genes)
+    constraints = replace(constraints, exclude=constraints.exclude | set(out))
+    bridging = bridging_of(settings.design, state, ground, constraints)
+    first = tuple(dict.fromkeys([*bridging.first, *constraints.must_include]))
+    budget = constraints.budget
+    if budget is not None:
+        budget -= sum(constraints.costs.get(gene, 1.0) for gene in bridging.again)
+    knowledge = ground.knowledge.extended(list(state.pending))
+    index = knowledge.consensus.index
+    anchors = [gene for gene in state.measured if gene in index]
+    try:
+        batch = plan(
+            knowledge,
+            n,
+            effects=None if effects is None or not anchors else effects.take(anchors),
+            strategy=strategy or settings.design.strategy,
+            candidates=ground.candidates,
+            pending=tuple(state.pending),
+            constraints=replace(constraints, must_include=first, budget=budget),
+            seed=settings.seed,
+            round=len(state.rounds) + 1,
+        )
+    except NothingLeftError as error:
+        raise NothingLeftError(error.message, _ways_on(state)) from error
+    batch = _with_bridging(batch, bridging.again, constraints)
+    return _with_ids(batch, knowledge.genes), bridging
+
+
+def _with_ids(batch: Batch, genes: Sequence[str]) -> Batch:
+    """The batch with Ensembl ids; what a symbol means is judged beside all candidates."""
+    table = SymbolTable.default()
+    meant = table.identify([*genes, *batch.genes])
+    ids = {gene: table.ensembl_id(meant[gene].gene or gene) or "" for gene in batch.genes}
+    picks = [replace(pick, ensembl_id=pick.ensembl_id or ids[pick.gene]) for pick in batch]
+    return replace(batch, picks=tuple(picks))
+
+
+def _with_bridging(batch: Batch, again: Sequence[str], constraints: Constraints) -> Batch:
+    """The batch with bridging genes behind it."""
+    after = batch.picks[-1].coverage_after if batch.picks else batch.coverage_before
+    reason = "measured again, as in every batch, so that batches can be compared."
+    repeated = [
+        Pick(
+            len(batch) + place, gene, 0.0, after, (), (), reason,
+            group=BRIDGING,
+            cost=constraints.costs.get(gene, 1.0) if constraints.costs else None,
+        )
+        for place, gene in enumerate(again, start=1)
+    ]  # fmt: skip
+    return replace(batch, picks=(*batch.picks, *repeated))
+
+
+def _ways_on(state: CampaignState) -> str:
+    ways = ["Widen the candidate list"]
+    if state.pending:
+        waiting = ", ".join(sorted(state.pending)[:10])
+        ways.append(f"ingest what is pending ({waiting}), or withdraw it as failed")
+    return "; ".join([*ways, "or end the campaign"]) + "."
