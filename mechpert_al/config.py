@@ -10,7 +10,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -28,6 +28,8 @@ Count = Annotated[int, Field(ge=1)]
 _PYDANTIC_OPENING = re.compile(r"^(Value error, |\w+ should (be|have) )")
 
 Model = TypeVar("Model", bound="Settings")
+#: Keys and list numbers that lead to a value.
+Place = tuple[int | str, ...]
 
 
 class Settings(BaseModel):
@@ -86,32 +88,49 @@ def validated(document: Mapping[str, Any], model: type[Model], source: str) -> M
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
-        problems = [_told(one, model) for one in error.errors()]
+        wrong = _by_place(error.errors(), document)
+    problems = [_told(place, errors, model) for place, errors in wrong.items()]
     raise ConfigError(
         "\n".join(f"{source}: {message}" for message, _ in problems),
         " ".join(dict.fromkeys(hint for _, hint in problems if hint)),
     )
 
 
-def _told(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+def _by_place(
+    errors: Iterable[ErrorDetails], document: Mapping[str, Any]
+) -> dict[Place, list[ErrorDetails]]:
+    """What is wrong at each place; a key that may have several types has an error for each."""
+    found: dict[Place, list[ErrorDetails]] = {}
+    for error in errors:
+        place: list[int | str] = []
+        inner: Any = document
+        for part in error["loc"]:  # parts that are no keys tell which of several types was tried
+            if part in inner if isinstance(inner, Mapping) else isinstance(part, int):
+                place.append(part)
+                inner = inner[part]
+        if error["type"] == "missing":
+            place.append(error["loc"][-1])
+        found.setdefault(tuple(place), []).append(error)
+    return found
+
+
+def _told(place: Place, errors: Sequence[ErrorDetails], model: type[BaseModel]) -> tuple[str, str]:
     """What is wrong, and how to mend it."""
-    *above, key = error["loc"] or ("",)
-    place = _dotted(error["loc"])
-    if error["type"] == "extra_forbidden":
-        valid = list(_fields(model, above))
-        near = difflib.get_close_matches(str(key), valid, n=3, cutoff=0.5)
+    key = _dotted(place)
+    value = json.dumps(errors[0]["input"], ensure_ascii=False)
+    if errors[0]["type"] == "missing":
+        return f"key {key} is missing", ""
+    if errors[0]["type"] == "extra_forbidden":
+        valid = list(_fields(model, place[:-1]))
+        near = difflib.get_close_matches(str(place[-1]), valid, n=3, cutoff=0.5)
         guess = f"Did you mean {' or '.join(near)}? " if near else ""
-        where = f"Keys of {_dotted(above)}" if above else "Keys of the file"
-        value = json.dumps(error["input"], ensure_ascii=False)
-        return f"unknown key {place} (= {value})", f"{guess}{where}: {', '.join(valid)}."
-    expected = _PYDANTIC_OPENING.sub("", error["msg"])
-    if error["type"] == "missing":
-        return f"key {place} is missing", ""
-    value = json.dumps(error["input"], ensure_ascii=False)
-    return f"{place} is {value}, expected {expected}", ""
+        where = _dotted(place[:-1]) or "the file"
+        return f"unknown key {key} (= {value})", f"{guess}Keys of {where}: {', '.join(valid)}."
+    expected = dict.fromkeys(_PYDANTIC_OPENING.sub("", error["msg"]) for error in errors)
+    return f"{key} is {value}, expected {' or '.join(expected)}", ""
 
 
-def _dotted(place: Sequence[int | str]) -> str:
+def _dotted(place: Place) -> str:
     """Place of a key as one would write it: ``effects[1].role``."""
     text = ""
     for part in place:
@@ -119,7 +138,7 @@ def _dotted(place: Sequence[int | str]) -> str:
     return text
 
 
-def _fields(model: type[BaseModel], place: Sequence[int | str]) -> Iterator[str]:
+def _fields(model: type[BaseModel], place: Place) -> Iterator[str]:
     """Valid keys at a place below a model."""
     for part in place:
         if part in model.model_fields:

@@ -1,9 +1,11 @@
 import difflib
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from mechpert_al.config import LoopFile, Settings, load_toml, validated
 from mechpert_al.datasets import shipped_loops
@@ -123,7 +125,7 @@ def test_shipped_loops_are_valid(name):
         (
             '[[effects]]\npath = "a"\n[[effects]]\npath = "b"\nrolle = "judge"',
             'unknown key effects[1].rolle (= "judge")',
-            "Did you mean role? Keys of effects[1]: path, name, role.",
+            "Did you mean role? Keys of effects[1]: path, name",
         ),
         (
             "[compare]\nspilts = 3",
@@ -202,7 +204,26 @@ class Inner(Settings):
 
 class Outer(Settings):
     inner: Inner | None = None
+    either: Annotated[int, Field(ge=0)] | Annotated[float, Field(lt=1)] | None = None
     named: dict[str, Inner] | None = None
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("x", 'f: either is "x", expected a valid integer or a valid number'),
+        (-1.5, None),
+        (1.5, "f: either is 1.5, expected a valid integer or less than 1"),
+        ([2], "f: either is [2], expected a valid integer or a valid number"),
+    ],
+)
+def test_a_value_of_several_types_is_told_once(value, told):
+    if told is None:
+        assert validated({"either": value}, Outer, "f").either == value
+        return
+    with pytest.raises(ConfigError) as caught:
+        validated({"either": value}, Outer, "f")
+    assert caught.value.message == told
 
 
 def test_keys_below_names_are_found_too():
