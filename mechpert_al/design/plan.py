@@ -87,8 +87,9 @@ def plan(
         aligned = align(effects, knowledge.genes)
         measured, profiles = aligned.numbers, aligned.effects.values.astype(np.float64)
         notices += aligned.notices
-    waiting = np.array([number(index, gene, "pending") for gene in pending], dtype=int)
-    taken = [knowledge.genes[i] for i in np.union1d(measured, waiting)]
+    ordered = np.array([number(index, gene, "pending") for gene in pending], dtype=int)
+    waiting = np.setdiff1d(ordered, measured)
+    taken = [knowledge.genes[i] for i in (*measured, *waiting)]
     constraints.check(knowledge.genes, taken, n)
     allowed = [g for g in wanted if g not in set(taken) and g not in constraints.exclude]
     allowed = list(dict.fromkeys([*constraints.must_include, *allowed]))

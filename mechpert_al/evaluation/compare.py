@@ -80,12 +80,7 @@ def compare(
                 f"{screen.name}: budgets above the {pool} genes of the pool were left out: "
                 + ", ".join(map(str, larger))
             )
-        if screen.left_out:
-            notices.append(
-                f"{screen.name}: {len(screen.left_out)} perturbations are no candidates and were "
-                f"left out: {', '.join(screen.left_out[:10])}"
-                + (" …" if len(screen.left_out) > 10 else "")
-            )
+        notices += screen.notices
     results = run_grid(screens, knowledge, protocol, n_jobs, progress, scheduler)
     return summarise(results, protocol, inputs_of(screens, knowledge), notices)
 

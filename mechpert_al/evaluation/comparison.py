@@ -141,11 +141,11 @@ def summarise(
         [row for table in tables for row in table.cells()],
         [row for table in tables for row in table.controls()],
         [row for table in tables for row in table.adapting()],
-        [*notices, *unscored, *_condensed(said)],
+        [*notices, *unscored, *condensed(said)],
     )
 
 
-def _condensed(notices: set[str]) -> list[str]:
+def condensed(notices: set[str]) -> list[str]:
     """One example of each kind of notice (they differ by numbers), with how many there were."""
     kinds: dict[str, list[str]] = {}
     for notice in sorted(notices):

@@ -270,12 +270,11 @@ class _Desk:
     def in_rounds(self, strategy: Strategy, budget: int) -> np.ndarray:
         """The anchors of a strategy that is told the measurements between rounds."""
         sizes = np.diff(np.linspace(0, budget, self.protocol.rounds + 1).round().astype(int))
-        screen = self.screen
         rounds = run_rounds(
             self.state(self.knowledge),
             strategy,
             build_predictor(self.protocol.default_predictor, self.knowledge),
-            lambda picks: screen.profiles[screen.row_of[picks]],
+            self.screen.measure,
             sizes.tolist(),
         )
         return np.concatenate([one.picks for one in rounds])

@@ -20,6 +20,7 @@ from scipy import linalg
 from mechpert_al.design.strategy import random_generator
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import DataError
+from mechpert_al.prediction.base import candidate_numbers
 
 TestGenes = Literal["all", "development", "reserved"]
 #: A target needs that many measured readouts to be scored.
@@ -40,15 +41,15 @@ class Screen:
         Candidate numbers of the measured ones, ascending, shape (n_measured,).
     effects
         Their profiles, rows in the order of ``numbers``.
-    left_out
-        Perturbations of the file that are no candidates.
+    notices
+        What was matched under another symbol or left out of the file.
     """
 
     name: str
     genes: tuple[str, ...]
     numbers: np.ndarray
     effects: EffectTable
-    left_out: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str, effects: EffectTable, genes: tuple[str, ...]) -> Screen:
@@ -68,7 +69,14 @@ class Screen:
                 f"perturbations are among the {len(genes)} candidates",
                 "Held-out evaluation needs a screen of the panel's own candidates.",
             )
-        return cls(name, genes, aligned.numbers, aligned.effects, aligned.left_out)
+        notices = list(aligned.notices)
+        if aligned.left_out:
+            notices.append(
+                f"{name}: {len(aligned.left_out)} perturbations are no candidates and were left "
+                f"out: {', '.join(aligned.left_out[:10])}"
+                + (" …" if len(aligned.left_out) > 10 else "")
+            )
+        return cls(name, genes, aligned.numbers, aligned.effects, tuple(notices))
 
     @cached_property
     def row_of(self) -> np.ndarray:
@@ -86,6 +94,19 @@ class Screen:
     def profiles(self) -> np.ndarray:
         """Whole profiles, float64, shape (n_measured, n_readouts)."""
         return self.effects.values.astype(np.float64)
+
+    def measure(self, picks: np.ndarray) -> np.ndarray:
+        """Whole profiles of some candidates, as a laboratory would deliver them.
+
+        Raises
+        ------
+        ValueError
+            If the screen did not measure one of them.
+        """
+        picks = candidate_numbers(picks)
+        if not np.isin(picks, self.numbers).all():
+            raise ValueError(f"{self.name} did not measure every one of the candidates asked for")
+        return self.profiles[self.row_of[picks]]
 
     @cached_property
     def _rotation(self) -> tuple[np.ndarray, np.ndarray]:

@@ -13,15 +13,15 @@ from mechpert_al.agents.panel import Panel
 from mechpert_al.consensus.kernel import coverage
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.design.constraints import Constraints
-from mechpert_al.design.greedy import Limits
 from mechpert_al.design.strategies import Random
 from mechpert_al.design.strategy import DEFAULT_STRATEGY, DesignState, Strategy, build_strategy
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.evaluation.compare import inputs_of, judged
+from mechpert_al.evaluation.comparison import condensed
 from mechpert_al.evaluation.inputs import LoopInputs
 from mechpert_al.evaluation.metrics import PRIMARY, Judge
 from mechpert_al.evaluation.screen import Screen, Split, splits
-from mechpert_al.evaluation.statistics import CrossedBootstrap, interval
+from mechpert_al.evaluation.statistics import CrossedBootstrap, interval, known_mean
 from mechpert_al.loop.rounds import Round, run_rounds
 from mechpert_al.networks import PriorNetwork
 from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR, build_predictor
@@ -108,8 +108,8 @@ def simulate(
     batch, rounds
         Genes in a round, and rounds.
     constraints
-        Must-include and exclude lists; must-include genes of a split's test set are left out of
-        that split, which is said.
+        Must-include and exclude lists, and costs, budget and caps, which hold for each batch.
+        Must-include genes of a split's test set are left out of that split, which is said.
     n_splits, test_fraction, random_draws, seed
         As for `compare`.
     """
@@ -136,7 +136,11 @@ def simulate(
         inputs_of(screens, knowledge),
         [row for rows, _ in found for row in rows],
         [row for _, rows in found for row in rows],
-        tuple(job.notices),
+        (
+            *(notice for screen in screens for notice in screen.notices),
+            *job.notices,
+            *condensed(job.said),
+        ),
     )
 
 
@@ -189,6 +193,7 @@ class _Job:
         self.random_draws = random_draws
         self.seed = seed
         self.notices: list[str] = []
+        self.said: set[str] = set()  # by predictors
         constraints.check(knowledge.genes, (), sum(sizes))
 
     def run(
@@ -213,10 +218,10 @@ class _Job:
                     ]
                 )
                 own[place, split.number, columns] = scores
-                random[place, split.number, columns] = np.nanmean(draws, axis=0)
+                random[place, split.number, columns] = known_mean(draws, axis=0)
                 expected = coverage(self.knowledge.kernel, one.anchors)
                 cover[place, split.number, columns] = expected[split.test]
-                below[place, split.number] = np.mean(np.nanmean(draws, axis=1) < np.nanmean(scores))
+                below[place, split.number] = _share_below(draws, scores)
                 n_anchors[place] = max(n_anchors[place], len(one.anchors))
                 batches.append(self._batch_row(screen, split, one))
         bootstrap = CrossedBootstrap.draw(len(parts), len(genes), self.seed)
@@ -228,15 +233,10 @@ class _Job:
         return rows, batches
 
     def _rounds(self, screen: Screen, split: Split, strategy: Strategy) -> list[Round]:
-        genes, limits = self.knowledge.genes, self.constraints
-        allowed = np.array([i for i in split.pool if genes[i] not in limits.exclude], dtype=int)
-        within = set(allowed.tolist())
-        first = tuple(
-            i
-            for gene in limits.must_include
-            if (i := self.knowledge.consensus.index[gene]) in within
-        )
-        missing = len(limits.must_include) - len(first)
+        allowed = self._allowed(split)
+        limits = self.constraints.limits(self.knowledge.genes)
+        first = tuple(i for i in limits.first if i in set(allowed.tolist()))
+        missing = len(limits.first) - len(first)
         if missing:
             self.notices.append(
                 f"{screen.name}, split {split.number + 1}: {missing} genes to include are not in "
@@ -245,27 +245,29 @@ class _Job:
         start = DesignState(
             self.knowledge,
             allowed,
-            limits=Limits(first=first),
+            limits=replace(limits, first=first),
             seed=self._seed(split),
         )
         predictor = build_predictor(self.predictor, self.knowledge)
-        rows = screen.row_of
-        return list(
-            run_rounds(
-                start, strategy, predictor, lambda picks: screen.profiles[rows[picks]], self.sizes
-            )
-        )
+        return list(run_rounds(start, strategy, predictor, screen.measure, self.sizes))
+
+    def _allowed(self, split: Split) -> np.ndarray:
+        """The pool without what is excluded; random batches come from it too."""
+        genes, exclude = self.knowledge.genes, self.constraints.exclude
+        return np.array([i for i in split.pool if genes[i] not in exclude], dtype=int)
 
     def _seed(self, split: Split) -> int:
         return self.seed * 1_000_003 + split.number
 
     def _random(self, split: Split, draw: int, n: int) -> np.ndarray:
-        state = DesignState(self.knowledge, split.pool, seed=self._seed(split))
+        state = DesignState(self.knowledge, self._allowed(split), seed=self._seed(split))
         return np.array(Random(draw).select(state, n).picks, dtype=int)
 
     def _score(self, judge: Judge, anchors: np.ndarray) -> np.ndarray:
         predictor = build_predictor(self.predictor, self.knowledge)
-        return judge.score([judge.predict(predictor, anchors)])[0][PRIMARY]
+        predicted = judge.predict(predictor, anchors)
+        self.said.update(predictor.notices_)
+        return judge.score([predicted])[0][PRIMARY]
 
     def _batch_row(self, screen: Screen, split: Split, one: Round) -> dict[str, Any]:
         return {
@@ -287,9 +289,9 @@ class _Job:
         below: np.ndarray,
         bootstrap: CrossedBootstrap,
     ) -> dict[str, Any]:
-        score = interval(float(np.nanmean(own)), bootstrap.means(own))
+        score = interval(float(known_mean(own)), bootstrap.means(own))
         gain = interval(
-            float(np.nanmean(own) - np.nanmean(random)),
+            float(known_mean(own) - known_mean(random)),
             bootstrap.means(own) - bootstrap.means(random),
         )
         return {
@@ -300,10 +302,16 @@ class _Job:
             "low": score.low,
             "high": score.high,
             "n": int((~np.isnan(own)).sum()),
-            "random": float(np.nanmean(random)),
+            "random": float(known_mean(random)),
             "gain_over_random": gain.value,
             "gain_low": gain.low,
             "gain_high": gain.high,
-            "random_percentile": float(100 * np.nanmean(below)),
-            "coverage": float(np.nanmean(cover)),
+            "random_percentile": float(100 * known_mean(below)),
+            "coverage": float(known_mean(cover)),
         }
+
+
+def _share_below(draws: np.ndarray, scores: np.ndarray) -> float:
+    """Share of random draws whose mean is below that of the scores; a tie counts half."""
+    means, own = known_mean(draws, axis=1), known_mean(scores)
+    return float(((means < own) + (means == own) / 2).mean())

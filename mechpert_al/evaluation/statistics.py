@@ -64,6 +64,14 @@ class CrossedBootstrap:
         return np.einsum("sb,bs->b", table @ self.gene_weights.T, self.split_weights)
 
 
+def known_mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """Mean of what is not NaN along an axis; NaN where nothing is known."""
+    known = ~np.isnan(values)
+    counts = known.sum(axis=axis)
+    sums = np.where(known, values, 0).sum(axis=axis)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
 @dataclass(frozen=True)
 class Interval:
     """A number with its percentile interval."""

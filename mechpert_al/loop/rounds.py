@@ -55,7 +55,7 @@ def run_rounds(
     Yields
     ------
     Round
-        After its measurements were taught. Ends early when no candidate is left.
+        After its measurements were taught. Ends early when no candidate is left or allowed.
     """
     learner = DesignLearner(predictor, strategy, start.knowledge, start.limits, start.seed)
     learner.pending = start.pending
@@ -69,6 +69,8 @@ def run_rounds(
         learner.round = number
         _, rows, utilities = learner.query(pool[:, None], size, return_metrics=True)
         picks = rows[:, 0]
+        if not picks.size:
+            return
         learner.teach(picks[:, None], measure(picks))
         anchors = np.concatenate([anchors, picks]).astype(int)
         pool = np.setdiff1d(pool, picks)
