@@ -15,17 +15,17 @@ test: $(VENV)/installed-test  ## the whole suite
 test-long: $(VENV)/installed-test  ## the same with many more examples for each property
 	$(BIN)/python -m pytest -n 2 --hypothesis-profile=long
 
-lint: $(VENV)/installed-dev
+lint: $(VENV)/installed-dev  ## ruff, mypy, the direction of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 bench: $(VENV)/installed-bench  ## speed and memory, against peers
-	$(BIN)/python -m benchmarks
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
-docs: $(VENV)/installed-docs
-	$(BIN)/sphinx-build -W --keep-going docs build/docs
+docs: $(VENV)/installed-docs  ## build/docs/index.html
+	$(BIN)/sphinx-build docs build/docs
 
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
