@@ -7,6 +7,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from mechpert_al.effects.annotated import AnnotatedFile
 from mechpert_al.effects.differences import shrunk
 from mechpert_al.effects.group_sums import GroupPlan, sum_counts
 from mechpert_al.effects.stored_matrix import StoredMatrix
+from mechpert_al.errors import DataError
 
 Screen = tuple[np.ndarray, list[str], list[str]]
 Write = Callable[..., Path]
@@ -308,6 +310,15 @@ def test_guides_of_one_gene_are_pooled(write_cells: Write, screen: Screen) -> No
     assert report.merged["MED1"] == ("MED1g0", "MED1g1", "MED1g2", "MED1g3")
 
 
+def test_cells_of_unknown_genes_are_named(write_cells: Write, screen: Screen) -> None:
+    counts, labels, genes = screen
+    path = write_cells(counts, [*labels[:80], *["Gm1234"] * 10], genes, obs={"batch": ["a"] * 90})
+    table, report = convert(path, batch="batch")
+    assert report.unknown == {"Gm1234": "10 cells"}
+    assert "Gm1234" in table.perturbations
+    assert "'Gm1234' (10 cells)" in "\n".join(report.lines())
+
+
 def test_two_names_of_one_gene_are_pooled_if_asked(write_cells: Write, screen: Screen) -> None:
     counts, labels, genes = screen
     labels = [*labels[:70], *["AARS"] * 10, *["AARS1"] * 10]
@@ -415,6 +426,40 @@ def test_embeddings_are_not_read(write_cells: Write, screen: Screen) -> None:
     with h5py.File(path, "r+") as file:
         file["obsm/X_pca"] = h5py.ExternalLink("gone.h5", "nothing")
     assert convert(path)[0].n_perturbations == 2
+
+
+def _nullable(file: h5py.File, name: str, kind: str, values: list[object], gaps: list[int]) -> None:
+    """A column as anndata writes pandas' nullable arrays."""
+    part = file.create_group(f"obs/{name}")
+    part.attrs["encoding-type"] = f"nullable-{kind}"
+    part["values"], part["mask"] = values, np.isin(np.arange(len(values)), gaps)
+
+
+def test_nullable_columns(write_cells: Write, screen: Screen) -> None:
+    counts, labels, genes = screen
+    plain, _ = convert(write_cells(counts, labels, genes))
+    path = write_cells(counts, labels, genes, column="spare")
+    with h5py.File(path, "r+") as file:
+        _nullable(file, "guide", "string-array", [*labels[:-2], "", ""], [88, 89])
+        _nullable(file, "depth", "integer", list(range(90)), [3])
+    table, report = convert(path, perturbation="guide")
+    assert report.left_out == {"(no label)": 2}
+    assert report.n_cells["MED1"] == 18
+    np.testing.assert_array_equal(table.values[0], plain.values[0])
+    with AnnotatedFile(path) as file:
+        depth = file.numbers("obs", "depth")
+    assert np.isnan(depth[3])
+    assert np.delete(depth, 3).tolist() == [i for i in range(90) if i != 3]
+
+
+def test_numbers_kept_as_categories(write_cells: Write, screen: Screen) -> None:
+    counts, labels, genes = screen
+    path = write_cells(counts, labels, genes, obs={"lane": pd.Categorical([1, 2, 2] * 30)})
+    with AnnotatedFile(path) as file:
+        assert file.numbers("obs", "lane").tolist() == [1, 2, 2] * 30
+        assert file.labels("obs", "lane").names == ("1", "2")
+        with pytest.raises(DataError, match=r"obs\['perturbation'\] must hold numbers"):
+            file.numbers("obs", "perturbation")
 
 
 def test_a_column_of_numbers(write_cells: Write, screen: Screen) -> None:

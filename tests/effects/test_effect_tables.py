@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mechpert_al.effects import convert
 from mechpert_al.effects.tables.delimited import DelimitedFile
-from mechpert_al.effects.tables.numbers import NumberReader, is_number, read_numbers
 from mechpert_al.effects.tables.forms import long_columns
+from mechpert_al.effects.tables.numbers import NumberReader, is_number, read_numbers
 from mechpert_al.errors import DataError
 
 Write = Callable[..., Path]

@@ -139,6 +139,41 @@ def test_rows_of_batches_without_control(write_rows: Write) -> None:
     )
 
 
+def test_columns_of_one_name_are_summed(write_rows: Write) -> None:
+    values = np.array([[5.0, 10, 400, 7], [10, 20, 500, 3]])
+    names = ["ATF4-1", "DDIT3", "GAPDH", "DDIT3-1"]
+    path = write_rows(values, ["MED1", "control"], names, obs={"psbulk_cells": [20, 30]})
+    with pytest.raises(DataError, match="DDIT3"):
+        convert(path)
+    table, _ = convert(path, duplicated_readouts="sum")
+    summed = np.column_stack([values[:, 0], values[:, 1] + values[:, 3], values[:, 2]])
+    assert table.readouts == ("ATF4-1", "DDIT3", "GAPDH")
+    np.testing.assert_allclose(table.values[0], profile(summed[0]) - profile(summed[1]), atol=1e-5)
+
+
+def test_a_negative_sum(write_rows: Write) -> None:
+    path = write_rows(np.array([[5.0, -1, 3], [1, 1, 1]]), ["MED1", "control"], GENES,
+                      obs={"psbulk_cells": [20, 30]})  # fmt: skip
+    with pytest.raises(DataError, match="-1 in row 1, readout 'DDIT3'") as caught:
+        convert(path)
+    assert "--kind effects" in caught.value.hint
+
+
+def test_too_few_cells_in_every_row(write_rows: Write) -> None:
+    path = write_rows(SUMS[[0, 3]].astype(float), ["ATF4", "control"], GENES,
+                      obs={"psbulk_cells": [2, 30]})  # fmt: skip
+    with pytest.raises(DataError, match="no perturbation has 3 cells"):
+        convert(path)
+
+
+def test_a_named_column_of_rows(write_rows: Write) -> None:
+    path = write_rows(np.array([[1.0, -1, 2], [1, 1, 1]]), ["a", "b"], GENES,
+                      obs={"who": ["MED1", "UBL5"], "note": ["x", "y"]})  # fmt: skip
+    table, report = convert(path, kind="effects", perturbation="who")
+    assert table.perturbations == ("MED1", "UBL5")
+    assert report.recognised[0] == "Read as effects, as asked."
+
+
 # ---------------------------------------------------------------------- effects
 def test_repeated_rows_and_their_errors(write_rows: Write) -> None:
     values = np.array([[1.0, -1, 0], [3, 1, 2], [0.5, 0.5, -0.5]])
