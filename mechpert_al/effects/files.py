@@ -7,16 +7,14 @@ whose rows are perturbations is accepted; what it does not say (cells, errors) s
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mechpert_al import atomic
 from mechpert_al.effects.annotated import AnnotatedFile, is_annotated
 from mechpert_al.effects.control_words import control_word, stripped
 from mechpert_al.effects.table import EffectTable
@@ -72,10 +70,20 @@ def read_with_report(path: str | Path) -> tuple[EffectTable, ConversionReport | 
 
 
 def write_effects(table: EffectTable, path: str | Path) -> Path:
-    """Write an effects file; the old one is replaced only once the new one is complete."""
+    """Write an effects file; the old one is replaced only once the new one is complete.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written there.
+    """
     path = Path(path)
-    with replacing(path) as draft:
-        to_anndata(table).write_h5ad(draft, compression="gzip")
+    annotated = to_anndata(table)
+    try:
+        with atomic.writing(path) as draft:
+            annotated.write_h5ad(draft, compression="gzip")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error})", "Choose another place.") from error
     return path
 
 
@@ -121,31 +129,6 @@ def from_anndata(annotated: AnnData) -> EffectTable:
         _info(annotated.uns.get(KEY), "the AnnData object"),
         "the AnnData object",
     )
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to; it takes the place of ``path`` when the block ends without an error.
-
-    Raises
-    ------
-    DataError
-        If the folder is missing or cannot be written to.
-    """
-    try:
-        handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
-    draft = Path(name)
-    try:
-        yield draft
-        umask = os.umask(0)
-        os.umask(umask)
-        draft.chmod(0o666 & ~umask)  # mkstemp makes files that only their owner may read
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------------- from parts to a table
