@@ -1,0 +1,1 @@
+"""Ready loop files: what data, which panel, which comparisons."""

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import NamedTuple
@@ -70,7 +70,8 @@ def _show(failure: Failure, as_json: bool) -> None:
     if failure.hint:
         say(failure.hint)
     if as_json:
-        print_json({"error": failure._asdict()})
+        with suppress(OSError):  # stdout itself may be what fails
+            print_json({"error": failure._asdict()})
 
 
 def _bug(

@@ -208,6 +208,21 @@ def test_a_reader_that_goes_away_is_no_bug():
     assert b"bug" not in told
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_full_disk_is_no_bug(options):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mechpert_al", "data", "list", *options],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr == "Error: No space left on device\n"
+
+
 def test_groups_of_commands_are_of_the_helpful_kind():
     for path, command in walked(main):
         if isinstance(command, click.Group):
