@@ -119,7 +119,8 @@ def candidate_numbers(X: Any) -> np.ndarray:
         numbers = numbers[:, 0]
     if numbers.ndim != 1:
         raise ValueError(f"X has shape {np.shape(X)}, expected (n, 1) candidate numbers")
-    whole = numbers.astype(np.int64)
+    with np.errstate(invalid="ignore"):  # NaN and infinity are told below
+        whole = numbers.astype(np.int64)
     if not np.array_equal(whole, numbers):
         raise ValueError("X holds candidate numbers, which are whole")
     if (whole < 0).any():

@@ -66,10 +66,9 @@ class KrigingRegressor(ProfileRegressor):
         filled = np.where(known, self.deviations_, 0)
         counts = known.sum(axis=1)
         squares = (filled**2).sum(axis=1) * known.shape[1] / np.maximum(counts, 1)
-        self.norms_ = np.sqrt(squares)
-        usable = self.norms_ > 1e-9 * max(self.norms_.max(initial=0), 1e-300)
-        inverse = np.where(usable, 1 / np.where(usable, self.norms_, 1), 0)
-        self.unit_ = filled * inverse[:, None]
+        norms = np.sqrt(squares)
+        self.norms_ = np.where(norms > 1e-9 * max(norms.max(initial=0), 1e-300), norms, 0)
+        self.unit_ = filled * _reciprocal(self.norms_)[:, None]
         among = self.kernel[np.ix_(self.anchors_, self.anchors_)]
         self._prior_inverse = _inverse(among + self.noise * np.eye(len(among)))
         self.correlation_ = self._anchor_correlation(known)
@@ -142,9 +141,7 @@ class KrigingRegressor(ProfileRegressor):
 
     def weights(self, X: Any) -> np.ndarray:
         """Weights on the anchors' deviations; with missing values those of a whole readout."""
-        usable = self.norms_ > 0
-        inverse = np.where(usable, 1 / np.where(usable, self.norms_, 1), 0)
-        return self.scale_ * self._unit_weights(candidate_numbers(X)) * inverse
+        return self.scale_ * self._unit_weights(candidate_numbers(X)) * _reciprocal(self.norms_)
 
     def _deviation(self, targets: np.ndarray) -> np.ndarray:
         if self.is_complete_:
@@ -156,6 +153,11 @@ class KrigingRegressor(ProfileRegressor):
             return self.scale_ * (cross @ _partial_solve(among, self.noise, known, self.unit_))
         solved = _partial_solve(self.correlation_, self._ridge, known, self.unit_)
         return self.scale_ * (cross @ self._prior_inverse @ (self.correlation_ @ solved))
+
+
+def _reciprocal(norms: np.ndarray) -> np.ndarray:
+    """One over each norm, 0 where there is none."""
+    return np.where(norms > 0, 1 / np.where(norms > 0, norms, 1), 0)
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:
