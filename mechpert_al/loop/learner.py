@@ -58,13 +58,16 @@ class DesignLearner(ActiveLearner):
 
     # ------------------------------------------------------------------ proposing
     def design_state(self, allowed: np.ndarray) -> DesignState:
-        """What the strategy may know now."""
-        has_data = self.X_training is not None
+        """What the strategy may know now; it can read the measurements, not change them."""
+        measured, profiles = np.zeros(0, dtype=int), None
+        if self.X_training is not None:
+            measured, profiles = candidate_numbers(self.X_training), self.y_training.view()
+            profiles.setflags(write=False)
         return DesignState(
             self.knowledge,
             np.asarray(allowed, dtype=int),
-            candidate_numbers(self.X_training) if has_data else np.zeros(0, dtype=int),
-            self.y_training if has_data else None,
+            measured,
+            profiles,
             self.pending,
             self.limits or Limits(),
             self.seed,
@@ -95,7 +98,10 @@ class DesignLearner(ActiveLearner):
         answer = self.query_strategy(self, pool, n_instances)
         if not (isinstance(answer, tuple) and len(answer) == 2):
             raise ValueError("a strategy returns the pair (positions, utilities)")
-        positions = np.asarray(answer[0]).astype(int).ravel()
+        positions = np.asarray(answer[0]).ravel()
+        if positions.size and not np.issubdtype(positions.dtype, np.integer):
+            raise ValueError(f"positions are of type {positions.dtype}, expected whole numbers")
+        positions = positions.astype(int)
         utilities = np.asarray(answer[1], dtype=np.float64).ravel()
         if len(positions) != len(utilities):
             raise ValueError(f"{len(positions)} picks came with {len(utilities)} utilities")
@@ -122,7 +128,7 @@ class DesignLearner(ActiveLearner):
         """
         if bootstrap or only_new:
             raise ValueError("the learner always learns from every measurement once")
-        self._add_training_data(np.asarray(X), np.asarray(y, dtype=np.float64))
+        self._add_training_data(np.asarray(X), np.array(y, dtype=np.float64))
         self._fit_to_known(**fit_kwargs)
 
     def fit(self, X: Any, y: Any, bootstrap: bool = False, **fit_kwargs: Any) -> DesignLearner:
@@ -160,12 +166,10 @@ class DesignLearner(ActiveLearner):
 
         params = self.get_params()
         params["estimator"] = clone(self.estimator)
-        params["query_strategy"] = clone(self.query_strategy)
+        params["query_strategy"] = clone(self.query_strategy, safe=False)
         return DesignLearner(**params)
 
     def __repr__(self) -> str:
         n_taught = 0 if self.X_training is None else len(self.X_training)
-        return (
-            f"DesignLearner({type(self.estimator).__name__}, {self.query_strategy.name}, "
-            f"{n_taught} measured)"
-        )
+        strategy = getattr(self.query_strategy, "name", repr(self.query_strategy))
+        return f"DesignLearner({type(self.estimator).__name__}, {strategy}, {n_taught} measured)"
