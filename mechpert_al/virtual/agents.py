@@ -1,0 +1,243 @@
+"""Simulated agents of stated precision, recall and calibration.
+
+Every ordered pair of genes is either related or not (`VirtualLab.related`). An agent names a
+related pair with probability recall, and any other with the probability that makes a share
+``precision`` of what it names related. Its stated confidences follow one beta distribution; the
+share of related pairs among those named with confidence c is the straight line
+
+    precision + calibration × steepness × (c − confidence)
+
+with the greatest steepness for which the line stays above the base rate of related pairs and not
+above 1. An agent whose mean confidence is its precision and whose calibration is 1 means what it
+says (its line is the diagonal, but for the base rate). An agent no better than the base rate has
+no slope: what it says and how confidently is independent of the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mechpert_al.agents.panel import Agent, Answer, Dropped, Hypothesis, Panel, admit
+from mechpert_al.design.strategy import random_generator
+from mechpert_al.errors import UsageError
+
+if TYPE_CHECKING:
+    from mechpert_al.virtual.lab import VirtualLab
+
+#: Concentration of the beta distribution of stated confidences.
+CONCENTRATION = 3.0
+#: What a simulated agent gives as its mechanism.
+MECHANISM = "simulated claim"
+
+
+@dataclass(frozen=True)
+class AgentTraits:
+    """How good a simulated agent is.
+
+    Parameters
+    ----------
+    precision
+        Share of its admitted proposals that are related pairs, above 0 and up to 1.
+    recall
+        Share of the related pairs that it names, 0–1.
+    calibration
+        How much of the possible slope its confidences have, 0 (none) to 1.
+    confidence
+        Mean of its stated confidences, above 0 and up to 1.
+    hallucination
+        Share of its raw proposals that name genes which do not exist, 0 up to (not including) 1.
+    """
+
+    precision: float
+    recall: float
+    calibration: float = 1.0
+    confidence: float = 0.4
+    hallucination: float = 0.0
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if not 0 <= value <= 1:
+                raise UsageError(
+                    f"{one.name} of a simulated agent is {value}", "Expected a number from 0 to 1."
+                )
+        if not (self.precision and self.confidence):
+            raise UsageError("precision and confidence of a simulated agent are above 0")
+        if self.hallucination == 1:
+            raise UsageError("an agent that invents every gene (hallucination = 1) says nothing")
+
+    def false_alarm(self, base_rate: float) -> float:
+        """Probability of naming an unrelated pair.
+
+        Parameters
+        ----------
+        base_rate
+            Share of related pairs among all pairs.
+
+        Raises
+        ------
+        UsageError
+            If no probability up to 1 makes recall and precision agree.
+        """
+        rate = self.recall * (1 / self.precision - 1) * base_rate / (1 - base_rate)
+        if rate > 1 + 1e-9:
+            raise UsageError(
+                f"no agent has precision {self.precision:.3g} and recall {self.recall:.3g} where "
+                f"{base_rate:.3g} of all pairs are related",
+                "Naming everything has more precision: raise the precision or lower the recall.",
+            )
+        return min(rate, 1.0)
+
+    def slope(self, base_rate: float) -> float:
+        """Slope of the share of related pairs over the stated confidence."""
+        if self.confidence == 1:
+            return 0.0
+        down = (self.precision - base_rate) / self.confidence
+        up = (1 - self.precision) / (1 - self.confidence)
+        return self.calibration * max(0.0, min(down, up))
+
+    def reliability(self, confidence: Any, base_rate: float) -> Any:
+        """Share of related pairs among those named with the given confidence."""
+        return self.precision + self.slope(base_rate) * (confidence - self.confidence)
+
+
+def simulated_panel(
+    lab: VirtualLab,
+    agents: Sequence[tuple[Agent, AgentTraits]],
+    *,
+    agreement: float,
+    draw: int,
+    name: str,
+) -> Panel:
+    """A panel of simulated agents.
+
+    Parameters
+    ----------
+    lab
+        Where the genes and the truth come from.
+    agents
+        Who they are, and how good.
+    agreement
+        Correlation between two equally good agents' decisions to name a pair, 0–1: that share of
+        decisions is made for both by the same draw, as if they were one model asked twice.
+    draw
+        Another number gives other agents of the same traits.
+    name
+        The panel's name.
+    """
+    if not 0 <= agreement <= 1:
+        raise UsageError(f"agreement is {agreement}", "Expected a number from 0 to 1.")
+    shape = (3, lab.n_genes, lab.n_genes)
+    shared = random_generator(lab.seed, "panel", draw).random(shape)
+    hypotheses: list[Hypothesis] = []
+    dropped: list[Dropped] = []
+    candidates = {gene: gene for gene in lab.genes}
+    for agent, traits in agents:
+        random = random_generator(lab.seed, "panel", draw, agent.name)
+        follows = random.random(shape[1:]) < np.sqrt(agreement)
+        dice = np.where(follows, shared, random.random(shape))
+        for answer in _answers(lab, traits, dice, random):
+            good, bad = admit(agent.name, answer, candidates)
+            hypotheses += good
+            dropped += bad
+    about = {
+        "simulated": True,
+        "note": "simulated agents in a virtual lab: nothing here is biology",
+        "lab": lab.as_document(),
+        "agreement": agreement,
+        "traits": {agent.name: _document(traits) for agent, traits in agents},
+    }
+    everyone = frozenset(lab.genes)
+    return Panel(
+        name,
+        {agent.name: agent for agent, _ in agents},
+        lab.genes,
+        tuple(hypotheses),
+        {agent.name: everyone for agent, _ in agents},
+        tuple(dropped),
+        about=about,
+    )
+
+
+def _answers(
+    lab: VirtualLab, traits: AgentTraits, dice: np.ndarray, random: np.random.Generator
+) -> list[Answer]:
+    """What the agent says of every gene, most confident first, invented genes among it."""
+    odds = np.where(lab.related, traits.recall, traits.false_alarm(lab.base_rate))
+    np.fill_diagonal(odds, 0)
+    targets, regulators = np.nonzero(dice[0] < odds)
+    confidences = stated_confidence(
+        traits,
+        lab.base_rate,
+        lab.related[targets, regulators],
+        dice[1:, targets, regulators],
+    )
+    said: list[list[tuple[str, float]]] = [[] for _ in lab.genes]
+    for place, regulator, confidence in zip(targets, regulators, confidences, strict=True):
+        said[place].append((lab.genes[regulator], float(confidence)))
+    for target, gene, confidence in _invented(lab, traits, len(targets), random):
+        said[target].append((gene, confidence))
+    return [
+        Answer(gene, [_proposal(*one) for one in sorted(claims, key=lambda c: (-c[1], c[0]))])
+        for gene, claims in zip(lab.genes, said, strict=True)
+    ]
+
+
+def stated_confidence(
+    traits: AgentTraits, base_rate: float, is_related: np.ndarray, dice: np.ndarray
+) -> np.ndarray:
+    """Confidences with the marginal distribution and reliability that the traits state.
+
+    With f the beta density of mean m, tilting it for related pairs by c/m and for others by
+    (1 − c)/(1 − m), in shares that give the wanted slope, leaves f as it is over both together.
+
+    Parameters
+    ----------
+    is_related
+        Whether each named pair is related, shape (n_pairs,).
+    dice
+        Uniform numbers, shape (2, n_pairs).
+
+    Returns
+    -------
+    numpy.ndarray
+        In hundredths from 0.01 to 1, shape (n_pairs,).
+    """
+    from scipy.special import betaincinv
+
+    mean, precision, slope = traits.confidence, traits.precision, traits.slope(base_rate)
+    if mean == 1:
+        return np.ones(len(is_related))
+    up = slope * mean / precision
+    down = slope * (1 - mean) / (1 - precision) if precision < 1 else 0.0
+    is_tilted = dice[0] < np.where(is_related, up, down)
+    first = mean * CONCENTRATION + (is_tilted & is_related)
+    second = (1 - mean) * CONCENTRATION + (is_tilted & ~is_related)
+    return np.clip(np.round(betaincinv(first, second, dice[1]), 2), 0.01, 1.0)
+
+
+def _invented(
+    lab: VirtualLab, traits: AgentTraits, n_named: int, random: np.random.Generator
+) -> list[tuple[int, str, float]]:
+    """Proposals of genes that do not exist: target, name, confidence."""
+    share = traits.hallucination
+    n_invented = int(random.poisson(n_named * share / (1 - share)))
+    targets = random.integers(lab.n_genes, size=n_invented)
+    mean = min(traits.confidence, 0.99)
+    confidences = random.beta(mean * CONCENTRATION, (1 - mean) * CONCENTRATION, n_invented)
+    return [
+        (int(target), f"SIMX{number:04d}", float(np.clip(round(confidence, 2), 0.01, 1)))
+        for number, (target, confidence) in enumerate(zip(targets, confidences, strict=True), 1)
+    ]
+
+
+def _proposal(gene: str, confidence: float) -> dict[str, Any]:
+    return {"gene": gene, "direction": 1, "confidence": confidence, "mechanism": MECHANISM}
+
+
+def _document(traits: AgentTraits) -> dict[str, float]:
+    return {one.name: getattr(traits, one.name) for one in fields(traits)}
