@@ -143,8 +143,8 @@ class _Checked:
         is_csc = matrix.form == "csc"
         blocks = matrix.column_blocks(n_values) if is_csc else matrix.row_blocks(n_values)
         for part, block in blocks:
-            checked = sparse.csr_matrix(block) if matrix.form == "dense" else block
-            checked = checked.astype(np.float64)
+            values = block.astype(np.float64)
+            checked = sparse.csr_matrix(values) if matrix.form == "dense" else values
             checked.sum_duplicates()
             self._check(checked, part.start)
             yield part, checked

@@ -280,6 +280,17 @@ def test_single_cells_where_effects_are_expected(write_cells: Write, screen: Scr
     assert "--kind counts" in caught.value.hint
 
 
+@pytest.mark.parametrize("column", ["leiden", "cell_type"])
+def test_cells_without_perturbation_labels(write_cells: Write, screen: Screen, column: str) -> None:
+    counts, _, genes = screen
+    path = write_cells(counts, ["a", "b"] * 45, genes, column=column)
+    with pytest.raises(DataError, match="the labels in the index are no genes"):
+        read_effects(path)
+    with pytest.raises(DataError, match="no column of obs is recognised") as caught:
+        convert(path)
+    assert f"Columns of obs: {column}." in caught.value.hint
+
+
 ROWS: dict[str, tuple[list[str], list[str], Any, str]] = {
     "rows": (["MED1", "UBL5", "MED1"], ["A", "B"], 1.0, r"MED1 \(rows 1, 3\)"),
     "readouts": (["MED1", "UBL5", "RRM2"], ["A", "A"], 1.0, r"A \(columns 1, 2\)"),

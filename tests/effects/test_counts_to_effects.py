@@ -41,6 +41,15 @@ def test_effects_are_those_of_the_dense_matrix(
     np.testing.assert_array_equal(table.n_cells, [30, 20])
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bool"])
+def test_dense_matrices_of_few_bits(write_cells: Write, screen: Screen, dtype: str) -> None:
+    counts, labels, genes = screen
+    counts = counts.astype(dtype)
+    small, _ = convert(write_cells(counts, labels, genes, form="dense"))
+    plain, _ = convert(write_cells(counts.astype("int64"), labels, genes))
+    assert small.content_hash == plain.content_hash
+
+
 def test_standard_errors_are_welch(write_cells: Write, screen: Screen) -> None:
     counts, labels, genes = screen
     table, _ = convert(write_cells(counts, labels, genes), keep_own_readout=True)

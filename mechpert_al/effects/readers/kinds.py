@@ -61,6 +61,8 @@ def classify(file: AnnotatedFile) -> tuple[str, str]:
         return "counts", why
     if _has_control(labels) and file.has_x and not has_negative(file.matrix()):
         return "pseudobulk", f"A control row in {column} and no value below 0: sums or means."
+    if n_labels > 1 and not _are_genes(labels) and file.has_x and looks_like_counts(file.matrix()):
+        return "counts", f"Whole numbers from 0 on, and the labels in {column} are no genes."
     return "effects", f"One row for each of {n_labels} labels in {column}."
 
 
@@ -112,6 +114,13 @@ def _has_control(labels: Labels) -> bool:
 
 
 def _names_genes(labels: Labels) -> bool:
+    """Whether a label is a gene by its approved symbol."""
     reading = read_labels(labels.names, default_symbols())
     parts = (part for name in reading.names for part in name.split("+"))
     return any(default_symbols().is_symbol(part) for part in parts)
+
+
+def _are_genes(labels: Labels) -> bool:
+    """Whether at least a tenth of the labels are genes, by any name."""
+    identities = default_symbols().identify(labels.names).values()
+    return 10 * sum(one.gene is not None for one in identities) >= len(labels.names)
