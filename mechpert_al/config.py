@@ -279,3 +279,69 @@ class CampaignSettings(Settings):
     network: LoopNetwork | None = None
     design: CampaignDesign = CampaignDesign()
     orders: CampaignOrders = CampaignOrders()
+
+
+# ---------------------------------------------------------------------- panel descriptions
+class AgentDescription(Settings):
+    """``[agent.NAME]``: one agent to ask."""
+
+    #: ``mechanism``: it votes in the consensus. ``baseline``: it is kept for comparison only.
+    role: Literal["mechanism", "baseline"] = "mechanism"
+    #: Name of a lens, the file ``lenses/NAME.md``; the agent's own name by default.
+    lens: Name | None = None
+    #: The lens itself, in place of a file.
+    lens_text: Name | None = None
+    #: The panel's by default, as are the next three.
+    model: Name | None = None
+    seed: Seed | None = None
+    think: bool | Literal["low", "medium", "high"] | None = None
+    #: Model options that differ from the panel's.
+    options: dict[str, bool | int | float | str] = {}
+
+
+class PanelDescription(Settings):
+    """A panel description: whom to ask, with which model, how.
+
+    A *panel* is the folder of answers that comes of it.
+    """
+
+    name: Name
+    #: As the server names it (``ollama list``).
+    model: Name | None = None
+    agent: Annotated[dict[Name, AgentDescription], Field(min_length=1)]
+    seed: Seed = 0
+    #: Addresses of servers; the environment variable OLLAMA_HOST by default.
+    hosts: tuple[Name, ...] = ()
+    #: Calls that one server answers at the same time.
+    calls_per_host: Count = 1
+    #: Model options, as the server names them; temperature is 0 unless it stands here.
+    options: dict[str, bool | int | float | str] = {}
+    #: Whether a thinking model thinks before it answers.
+    think: bool | Literal["low", "medium", "high"] | None = None
+    #: What the agents should know of the experiment: cell line, kind of perturbation.
+    context: str = ""
+    #: A table with the columns gene and card: what is known of each gene, in a few words.
+    cards: Name | None = None
+    #: The most characters of a card that go into a prompt.
+    card_length: Count = 400
+    #: The prior network that chooses candidates where not all fit into a prompt.
+    network: Name | None = None
+    max_regulators: Count = 8
+    #: Whether agents state the mechanism of each proposal in a few words.
+    mechanisms: bool = True
+    #: Targets asked about in one call.
+    targets_per_call: Count = 1
+    #: Candidates up to this number are an enumeration in the schema of answers.
+    enumerate_up_to: Count = 600
+    #: Times that a question is asked before its targets count as unanswered.
+    tries: Count = 3
+    #: The most tokens of context that may be used; fewer if the model knows fewer.
+    context_tokens: Annotated[int, Field(ge=256)] = 16_384
+    #: The most tokens of an answer; by default what the answer may need.
+    answer_tokens: Annotated[int, Field(ge=16)] | None = None
+    #: Seconds until a server that does not respond counts as down.
+    connect_timeout: Annotated[float, Field(gt=0)] = 3.0
+    #: Seconds without a sign of life during an answer; loading a model counts.
+    read_timeout: Annotated[float, Field(gt=0)] = 900.0
+    #: How long the server keeps the model in memory.
+    keep_alive: Name = "30m"

@@ -34,7 +34,7 @@ def _recorded(name: str, folder: Path) -> ListedPanel:
 
 def _live(name: str, path: Path) -> ListedPanel:
     about = tomllib.loads(path.read_text(encoding="utf-8"))
-    return _listed(name, "live", about, about["agents"])
+    return _listed(name, "live", about, about["agent"])
 
 
 def _listed(
