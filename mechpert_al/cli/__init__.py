@@ -12,6 +12,7 @@ COMMANDS = {
     "compare": Lazy("mechpert_al.cli.compare:compare", "Strategies on held-out measurements."),
     "simulate": Lazy("mechpert_al.cli.simulate:simulate", "Design rounds on held-out data."),
     "predict": Lazy("mechpert_al.cli.predict:predict", "Profiles of unmeasured perturbations."),
+    "campaign": Lazy("mechpert_al.cli.campaign:campaign", "A screen, batch by batch, in a folder."),
     "data": Lazy("mechpert_al.cli.data:data", "Public data sets: list, fetch, find."),
     "panel": Lazy("mechpert_al.cli.panel:panel", "What the agents of a panel say; check, import."),
     "effects": Lazy("mechpert_al.cli.effects:effects", "Measurements: convert to effects, check."),

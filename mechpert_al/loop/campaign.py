@@ -20,6 +20,7 @@ from mechpert_al.effects import EffectTable
 from mechpert_al.errors import DataError, UsageError
 from mechpert_al.loop.beginning import begin
 from mechpert_al.loop.delivery import Decision, sorted_out, under_our_names
+from mechpert_al.loop.exporting import Export, ExportOptions, Format, export, with_settings
 from mechpert_al.loop.folder import PATIENCE, CampaignFolder, Snapshot, batch_of, now
 from mechpert_al.loop.intake import Intake, Prepared, notices_of, prepared, record_of
 from mechpert_al.loop.ordering import Ground, constraints_from, ground_of, next_batch
@@ -340,6 +341,33 @@ class Campaign:
             names = tuple(match(genes, known, source="withdraw").complete().mapping.values())
             self._record(withdrawal(names, fate, reason, state, drop_measurements))
         return names
+
+    def export(self, format: Format = "csv", *, round: int | None = None, **options: Any) -> Export:
+        """The order of a round as a file for those who make, read and count the guides.
+
+        Parameters
+        ----------
+        format
+            ``csv`` (for people; without a library the genes, with one their guides),
+            ``cellranger`` (feature reference) or ``mageck`` (library).
+        round
+            By default the last one. Genes that were withdrawn since are left out, and named.
+        options
+            ``library`` (the guide library), ``control_guides`` (a number, or below 1 a share of
+            all guides), ``guides_per_gene``, ``reference`` (features.tsv of the transcriptome),
+            ``layout`` (a `ReadLayout`), ``delimiter`` (of MAGeCK's file), ``mend`` (change
+            identifiers that are refused, leave out guides that cannot be used).
+
+        Raises
+        ------
+        DataError
+            Listing everything that stands against the order, with the library's lines.
+        UsageError
+            If nothing was proposed yet, or a library is needed.
+        """
+        given = with_settings(ExportOptions(**options), self.settings.orders, self.folder.settings)
+        withdrawn = [*self.state.failed, *self.state.abandoned]
+        return export(self.order(round), withdrawn, format, given)
 
     # ------------------------------------------------------------------ looking and mending
     def status(self, n: int | None = None) -> Status:

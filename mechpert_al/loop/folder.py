@@ -24,7 +24,15 @@ from mechpert_al.errors import DataError, IntegrityError, MechPertError
 from mechpert_al.loop.journal import Journal, Reading
 from mechpert_al.loop.lock import writing_alone
 from mechpert_al.loop.pooling import assembled
-from mechpert_al.loop.state import AnyEvent, CampaignState, Created, Proposed, Stamp, replayed
+from mechpert_al.loop.state import (
+    AnyEvent,
+    CampaignState,
+    Created,
+    Proposed,
+    Stamp,
+    event_of,
+    replayed,
+)
 from mechpert_al.loop.store import Store
 
 #: Seconds to wait for another writer.
@@ -181,7 +189,7 @@ class CampaignFolder:
         """Write a record; from then on it counts."""
         reading = self.journal.append(snapshot.reading, event.model_dump(mode="json"))
         record = reading.records[-1]
-        state = snapshot.state.after(event, Stamp(record.number, record.hash))
+        state = snapshot.state.after(event_of(record), Stamp(record.number, record.hash))
         return Snapshot(reading, state, snapshot.notices)
 
     # ------------------------------------------------------------------ what is derived

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from mechpert_al.datasets import resolve
 from mechpert_al.effects import ConversionReport, EffectTable, convert
+from mechpert_al.effects.conversion import ConvertOptions
 from mechpert_al.loop.delivery import Delivery, counted
 from mechpert_al.loop.folder import now
 from mechpert_al.loop.state import CampaignState, Ingested
@@ -53,9 +54,14 @@ def prepared(path: str | Path, keep_failed: bool, options: Mapping[str, Any]) ->
         As `mechpert_al.effects.convert`; or nothing in it counts as measured.
     """
     found = resolve(path)
+    chosen = ConvertOptions.of(options)
     table, report = convert(found, **options)
     table, not_measured = counted(table, report, keep_failed)
-    given = {key: value for key, value in options.items() if value not in (None, False, ())}
+    given = {
+        one.name: getattr(chosen, one.name)
+        for one in fields(chosen)
+        if getattr(chosen, one.name) != one.default
+    }
     if keep_failed:
         given["keep_failed_knock_downs"] = True
     return Prepared(found, table, not_measured, report, given)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mechpert_al.errors import IntegrityError
-from mechpert_al.loop.journal import MEND, Reading
+from mechpert_al.loop.journal import MEND, Reading, Record
 
 
 # ---------------------------------------------------------------------- what records say
@@ -243,6 +243,17 @@ class CampaignState:
         )
 
 
+def event_of(record: Record) -> AnyEvent:
+    """What a record says.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be understood.
+    """
+    return _EVENT.validate_python(record.content, strict=False)
+
+
 def replayed(reading: Reading, place: object) -> CampaignState:
     """The state that a journal leads to.
 
@@ -261,7 +272,7 @@ def replayed(reading: Reading, place: object) -> CampaignState:
     state: CampaignState | None = None
     for record in reading.records:
         try:
-            event = _EVENT.validate_python(record.content, strict=False)
+            event = event_of(record)
             if state is not None:
                 state = state.after(event, Stamp(record.number, record.hash))
             elif isinstance(event, Created):
