@@ -26,8 +26,12 @@ METRICS = (
     "mse_ratio",
 )
 PRIMARY = "pearson_centred"
-#: A profile whose norm is below this share of the largest counts as constant.
+#: A profile whose norm is below this share of the largest true one counts as constant.
 CONSTANT = 1e-9
+#: Share of a sum of squares that rounding may leave of nothing.
+ROUNDING = 1e-12
+#: With fewer readouts some targets, or their top readouts, cannot be scored: see `_MaskedScores`.
+MIN_REDUCED_READOUTS = 50
 #: Predictions scored together; more need more memory and are no faster.
 AT_ONCE = 50
 
@@ -74,7 +78,11 @@ class Judge:
         if not np.isin(anchors, self.split.pool).all():
             raise ValueError("an anchor is not in the pool: it may not be measured in this split")
         rows = self.screen.row_of[anchors]
-        is_reduced = self.screen.is_complete and predictor.is_rotation_equivariant
+        is_reduced = (
+            self.screen.is_complete
+            and self.screen.effects.n_readouts >= MIN_REDUCED_READOUTS
+            and predictor.is_rotation_equivariant
+        )
         profiles = self.screen.coordinates if is_reduced else self.screen.profiles
         predictor.fit(np.asarray(anchors)[:, None], profiles[rows])
         return Predicted(predictor.deviation(self.split.test), predictor.centre_, is_reduced)
@@ -112,16 +120,30 @@ class Predicted(NamedTuple):
     is_reduced: bool
 
 
-def centred_rows(profiles: np.ndarray) -> np.ndarray:
+def centred_rows(profiles: np.ndarray, size: float | None = None) -> np.ndarray:
     """Rows minus their means at unit norm; constant rows become 0."""
-    return unit_rows(profiles - profiles.mean(axis=1, keepdims=True))
+    return unit_rows(profiles - profiles.mean(axis=1, keepdims=True), size)
 
 
-def unit_rows(profiles: np.ndarray) -> np.ndarray:
-    """Rows at unit norm; rows without any size become 0."""
+def unit_rows(profiles: np.ndarray, size: float | None = None) -> np.ndarray:
+    """Rows at unit norm; rows that are nothing beside ``size`` become 0.
+
+    Parameters
+    ----------
+    profiles
+        Shape (n, d).
+    size
+        The largest norm that is expected; by default the largest there is.
+    """
     norms = np.linalg.norm(profiles, axis=1, keepdims=True)
-    usable = norms > CONSTANT * max(norms.max(initial=0), 1e-300)
+    largest = norms.max(initial=0) if size is None else size
+    usable = norms > CONSTANT * max(largest, 1e-300)
     return np.where(usable, profiles / np.where(usable, norms, 1), 0)
+
+
+def largest_norm(profiles: np.ndarray) -> float:
+    """The largest norm of a row."""
+    return float(np.linalg.norm(profiles, axis=1).max(initial=0))
 
 
 def retrieval(similarities: np.ndarray) -> np.ndarray:
@@ -151,7 +173,9 @@ class _ReducedScores:
         coordinates = self.screen.coordinates
         self.truth = coordinates[rows[self.split.test]]
         self.reference = coordinates[rows[self.split.pool]].mean(axis=0)
-        self.unit_truth = unit_rows((self.truth - self.reference)[:, 1:])
+        centred = (self.truth - self.reference)[:, 1:]
+        self.size = largest_norm(centred)
+        self.unit_truth = unit_rows(centred)
         self._top_readouts()
 
     def _top_readouts(self) -> None:
@@ -173,14 +197,15 @@ class _ReducedScores:
 
     def _scored(self, predicted: Predicted, values: np.ndarray) -> dict[str, np.ndarray]:
         deviation = predicted.deviation
-        similarities = unit_rows(deviation[:, 1:]) @ self.unit_truth.T
+        similarities = unit_rows(deviation[:, 1:], self.size) @ self.unit_truth.T
         scores = {
             "pearson_centred": np.diag(similarities).copy(),
             "retrieval": retrieval(np.round(similarities, 12)),
             "mse_ratio": _error_ratio(self.truth - predicted.centre, deviation),
         }
         for k, truth in self.top.items():
-            scores[f"pearson_top{k}"] = np.einsum("tk,tk->t", centred_rows(values[:, :k]), truth)
+            top = centred_rows(values[:, :k], self.size)
+            scores[f"pearson_top{k}"] = np.einsum("tk,tk->t", top, truth)
         return scores
 
 
@@ -210,14 +235,18 @@ class _MaskedScores:
         self.truth = np.where(self.known, truth, 0)
         self.counts = self.known.sum(axis=1)
         self.is_scored = self.counts >= MIN_SCORED_READOUTS
+        self.size = largest_norm(self._centred(self.truth))
         self.unit_truth = self._unit(self.truth)
         order = np.argsort(np.where(self.known, -np.abs(self.truth), 1), axis=1, kind="stable")
         self.order = order[:, :50]
 
-    def _unit(self, profiles: np.ndarray) -> np.ndarray:
-        """Rows centred over their measured readouts, at unit norm, 0 elsewhere."""
+    def _centred(self, profiles: np.ndarray) -> np.ndarray:
+        """Rows centred over their measured readouts, 0 elsewhere."""
         means = (profiles * self.known).sum(axis=1) / np.maximum(self.counts, 1)
-        return unit_rows(np.where(self.known, profiles - means[:, None], 0))
+        return np.where(self.known, profiles - means[:, None], 0)
+
+    def _unit(self, profiles: np.ndarray) -> np.ndarray:
+        return unit_rows(self._centred(profiles), self.size)
 
     def score(self, prediction: Predicted) -> dict[str, np.ndarray]:
         """Scores of one prediction."""
@@ -234,7 +263,7 @@ class _MaskedScores:
         for k in (20, 50):
             readouts = self.order[:, :k]
             enough = self.counts >= k
-            values = centred_rows(np.take_along_axis(deviation, readouts, 1))
+            values = centred_rows(np.take_along_axis(deviation, readouts, 1), self.size)
             truth = centred_rows(np.take_along_axis(self.truth, readouts, 1))
             score = np.einsum("tk,tk->t", values, truth)
             scores[f"pearson_top{k}"] = np.where(enough, score, np.nan)
@@ -246,6 +275,7 @@ class _MaskedScores:
         counts = np.maximum(self.counts, 1)
         covariance = deviation @ self.unit_truth.T
         means = deviation @ known.T / counts
-        squares = (deviation**2) @ known.T - counts * means**2
-        usable = squares > 1e-18
+        whole = (deviation**2) @ known.T
+        squares = whole - counts * means**2
+        usable = squares > np.maximum((CONSTANT * self.size) ** 2, ROUNDING * whole)
         return np.where(usable, covariance / np.sqrt(np.where(usable, squares, 1)), 0)
