@@ -326,6 +326,14 @@ def test_absent_pairs(write_text: Write) -> None:
     np.testing.assert_array_equal(zero.values, np.float32([[-1, 0], [np.nan, 2]]))
 
 
+def test_p_values_need_not_be_numbers(write_text: Write) -> None:
+    path = write_text("perturbation,gene,lfc,padj\nMED1,A,-1,<0.001\nMED1,B,2,0.04\n")
+    assert convert(path)[0].values.tolist() == [[-1, 2]]
+    mixed = write_text("perturbation;gene;lfc;padj\nMED1;A;-1,5;0.001\nMED1;B;2,5;0,04\n")
+    with pytest.raises(DataError, match=r"line 2, column 'padj': '0\.001'"):
+        convert(mixed)
+
+
 def test_repeated_pairs(write_text: Write) -> None:
     path = write_text("perturbation,gene,lfc\nMED1,DDIT3,1\nUBL5,DDIT3,5\nMED1 ,DDIT3,2\n")
     with pytest.raises(DataError, match=r"on DDIT3 \(lines 2 and 4\)"):

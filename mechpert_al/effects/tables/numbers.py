@@ -62,12 +62,25 @@ class NumberReader:
             return plain
         return np.array([self._value(*one) for one in zip(texts, repeat(line), columns)])
 
-    def column(self, texts: Sequence[str], lines: Sequence[int], name: str) -> np.ndarray:
-        """The numbers of one column, float64; NaN where missing or where the text does not fit."""
+    def column(
+        self, texts: Sequence[str], lines: Sequence[int], name: str, is_needed: bool = True
+    ) -> np.ndarray:
+        """The numbers of one column, float64; NaN where missing or where the text does not fit.
+
+        In a column that is not needed a text that is no number in any notation, such as <0.001,
+        is missing too.
+        """
         plain = self._plain(texts)
         if plain is not None:
             return plain
-        return np.array([self._value(*one) for one in zip(texts, lines, repeat(name))])
+        values = np.array([self._value(*one) for one in zip(texts, lines, repeat(name))])
+        if not is_needed:
+            self.odd = [
+                odd
+                for odd in self.odd
+                if odd.column != name or is_number(odd.text, ".") or is_number(odd.text, ",")
+            ]
+        return values
 
     def _plain(self, texts: Sequence[str]) -> np.ndarray | None:
         """All numbers at once, if they have decimal points and no peculiarities."""

@@ -70,7 +70,9 @@ def read_pairs(
 
         perturbed = [name] * len(chunk) if name else texts(columns.perturbation or "")
         numbers = [
-            np.full(len(chunk), np.nan) if one is None else reader.column(texts(one), lines, one)
+            np.full(len(chunk), np.nan)
+            if one is None
+            else reader.column(texts(one), lines, one, is_needed=one != columns.probability)
             for one in (columns.effect, columns.standard_error, columns.probability)
         ]
         try:
