@@ -1,0 +1,93 @@
+"""Tokens: how many a prompt may have before it is sent, and whether all of it was read.
+
+A server that gets more than its context holds drops the beginning and answers all the same. So the
+context is chosen from an estimate that is meant to be too high, and what the server says it has
+read is compared with what was sent.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mechpert_al.config import PanelDescription
+
+#: Tokens of the chat template around a message.
+PER_MESSAGE = 12
+#: Contexts are multiples of this, so that a few of them serve all prompts: a server loads the model
+#: anew for another context.
+STEP = 1024
+#: Of what was estimated, or estimated and calibrated, this share at least must have been read.
+UNCALIBRATED, CALIBRATED = 0.4, 0.85
+
+_PIECES = re.compile(r"[a-z]+|[A-Z]+|\d|[^\sA-Za-z0-9]")
+
+
+class Room(NamedTuple):
+    """Tokens of a call: what is sent by estimate, what may come back, and the context for both."""
+
+    prompt: int
+    answer: int
+    context: int
+
+
+def estimate(text: str) -> int:
+    """Tokens of a text in any common tokenizer, rather too many than too few.
+
+    Words in lower case count a token for each four letters, letters in capitals one for two (gene
+    symbols are no words), digits and signs one each, and characters beyond ASCII three.
+    """
+    total = 0
+    for piece in _PIECES.findall(text):
+        if piece.isascii():
+            total += math.ceil(len(piece) / (4 if piece.islower() else 2))
+        else:
+            total += 3
+    return total
+
+
+def prompt_tokens(conversation: Sequence[Mapping[str, Any]]) -> int:
+    """Tokens of a conversation, by `estimate`."""
+    return sum(estimate(message["content"]) + PER_MESSAGE for message in conversation)
+
+
+def answer_tokens(panel: PanelDescription, n_targets: int) -> int:
+    """The most tokens that an answer may need."""
+    if panel.answer_tokens is not None:
+        return panel.answer_tokens * n_targets
+    proposal = 90 if panel.mechanisms else 45
+    return (40 + proposal * panel.max_regulators) * n_targets
+
+
+def room(prompt: int, answer: int) -> Room:
+    """The smallest context that holds both."""
+    return Room(prompt, answer, STEP * math.ceil((prompt + answer) / STEP))
+
+
+def truncation(read: int | None, sent: int, context: int, ratio: float | None) -> str:
+    """Why a prompt must be taken as cut; empty if there is no sign of it.
+
+    Parameters
+    ----------
+    read
+        Tokens that the server says it has read; None when it does not say, as some do when all of
+        the prompt was read before.
+    sent
+        Tokens sent, by estimate.
+    context
+        The context that was asked for.
+    ratio
+        Tokens read for each one estimated, as seen with this model; None at first.
+    """
+    if read is None:
+        return ""
+    if read >= context:
+        return f"the prompt fills the whole context of {context} tokens"
+    if abs(read - (context // 2 + 2)) <= 1:
+        return f"{read} tokens were read, which is where a context of {context} is cut to half"
+    least = sent * (UNCALIBRATED if ratio is None else CALIBRATED * ratio)
+    if read < least:
+        return f"only {read} tokens were read of at least {math.floor(least)} sent"
+    return ""

@@ -1,0 +1,129 @@
+"""What an agent is told: pure functions from a description to messages.
+
+Order is money here. A server re-uses what it has read of the previous prompt up to the first token
+that differs, so what all targets share comes first (lens, rules, candidates) and the target last.
+Each agent is asked alone: no message ever holds another agent's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mechpert_al.agents.description import LiveAgent
+from mechpert_al.config import PanelDescription
+
+#: A message as the server wants it: role and content.
+Message = dict[str, str]
+
+#: Characters of an unusable answer that the agent is shown again.
+ECHO = 1500
+
+
+def common_text(agent: LiveAgent, panel: PanelDescription, candidates: Sequence[str]) -> str:
+    """What an agent is told whatever the target is.
+
+    Parameters
+    ----------
+    agent
+        Who is asked.
+    panel
+        The panel's settings.
+    candidates
+        Genes that may be proposed; none if each target has a list of its own.
+    """
+    parts = [
+        "You are an expert in human cell biology. A laboratory silences one gene at a time and "
+        "reads the expression of all genes. For a target gene, propose the candidates whose "
+        "silencing tells most about the effect of silencing the target.",
+        agent.lens,
+        rules(agent, panel),
+    ]
+    if panel.context:
+        parts.append(f"The experiment: {panel.context}")
+    if candidates:
+        parts.append(_listed(candidates))
+    return "\n\n".join(parts)
+
+
+def rules(agent: LiveAgent, panel: PanelDescription) -> str:
+    """How an answer must look, in words; the schema says the same to the server."""
+    lines = [
+        "Rules of the answer:",
+        f"- at most {panel.max_regulators} candidates for a target, the best first, each once; "
+        "an empty list if you know of none",
+        "- gene: a symbol from the list of candidates, exactly as written there, never the target",
+    ]
+    if agent.role == "mechanism":
+        lines.append('- direction: "same" or "opposite", compared with silencing the target')
+    else:
+        lines.append('- direction: always "same"')
+    lines.append(
+        "- confidence_percent: a whole number from 1 to 99, how likely the proposal is to be right"
+    )
+    if panel.mechanisms:
+        lines.append("- mechanism: why, in at most 12 words")
+    lines.append("Answer with JSON only.")
+    return "\n".join(lines)
+
+
+def question(
+    targets: Sequence[str],
+    cards: Mapping[str, str],
+    candidates: Sequence[str] = (),
+) -> str:
+    """What differs from target to target.
+
+    Parameters
+    ----------
+    targets
+        Genes asked about in this call.
+    cards
+        What is known of genes; only those of the targets are used.
+    candidates
+        Genes that may be proposed for these targets, if they are not the same for all.
+    """
+    parts = [_listed(candidates)] if candidates else []
+    parts += [f"About {gene}: {cards[gene]}" for gene in targets if cards.get(gene)]
+    if len(targets) == 1:
+        parts.append(f"Target: {targets[0]}")
+    else:
+        parts.append(f"Targets, one answer for each: {', '.join(targets)}")
+    return "\n\n".join(parts)
+
+
+def messages(common: str, asked: str) -> list[Message]:
+    """The conversation that asks a question for the first time."""
+    return [{"role": "system", "content": common}, {"role": "user", "content": asked}]
+
+
+def asked_again(first: Sequence[Message], text: str, faults: Sequence[str]) -> list[Message]:
+    """The conversation that asks once more, with what was wrong about the last answer.
+
+    Parameters
+    ----------
+    first
+        The conversation that asked for the first time.
+    text
+        The answer; its beginning is shown again.
+    faults
+        What was wrong with it.
+    """
+    told = "\n".join(f"- {fault}" for fault in faults)
+    return [
+        *first,
+        {"role": "assistant", "content": text[:ECHO]},
+        {
+            "role": "user",
+            "content": f"This answer cannot be used:\n{told}\nAnswer the same question again.",
+        },
+    ]
+
+
+def characters(conversation: Sequence[Mapping[str, Any]]) -> int:
+    """Length of all messages together."""
+    return sum(len(message["content"]) for message in conversation)
+
+
+def _listed(candidates: Sequence[str]) -> str:
+    return f"Candidates: {', '.join(candidates)}"
