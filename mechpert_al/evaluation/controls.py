@@ -6,6 +6,7 @@ knowledge. A control that does not fail is reported as such.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,11 +86,12 @@ def rewired(knowledge: Knowledge, seed: int) -> Knowledge:
     graph.add_edges_from(zip(links.row.tolist(), links.col.tolist(), strict=True))
     generator = random_generator(seed, "rewired")
     n_swaps = 5 * graph.number_of_edges()
-    if graph.number_of_edges() > 1:
+    # A star, a full graph and the like have no second wiring: they stay as they are.
+    with suppress(nx.NetworkXError, nx.NetworkXAlgorithmError):
         nx.double_edge_swap(
             graph, n_swaps, max_tries=100 * n_swaps, seed=int(generator.integers(2**31))
         )
-    rows, columns = np.array(sorted(graph.edges)).T
+    rows, columns = np.array(sorted(graph.edges), dtype=int).reshape(-1, 2).T
     weights = generator.permutation(links.data)
     half = sparse.csr_array((weights, (rows, columns)), shape=links.shape)
     layer = sparse.csr_array(half + half.T)
