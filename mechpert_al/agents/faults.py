@@ -1,4 +1,4 @@
-"""What can go wrong between a question and its answer: a name, a remedy and what follows from it."""
+"""What can go wrong between a question and its answer: name, remedy, and what follows from it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Usage(NamedTuple):
     load_seconds: float | None = None
 
 
-class Fault(BackendError):
+class Fault(BackendError):  # noqa: N818 - it is kept as data as often as it is raised
     """A call that brought no usable answer.
 
     Parameters

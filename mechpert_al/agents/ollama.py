@@ -7,7 +7,7 @@ words rather than after the longest time that an answer may take, and a run can 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -274,18 +274,22 @@ def _refusal(
     if status == -1:
         return "error_in_stream", f"error during the answer: {told}", ""
     if status == 404 and model:
-        names = ", ".join(there()) if there else ""
-        return (
-            "no_model",
-            f"model {model!r} is not there ({told})",
-            f"Get it with `ollama pull {model}`. Models there: {names or 'none'}.",
-        )
+        return "no_model", f"model {model!r} is not there ({told})", how_to_get(model, there)
     if status == 400 and "does not support thinking" in told:
         return "cannot_think", f"model {model!r} cannot think: {told}", ""
     if status in (429, 503):
         return "busy", f"busy ({status}): {told}", ""
     name = "server_error" if status >= 500 else "bad_request"
     return name, f"HTTP {status}: {told}", ""
+
+
+def how_to_get(model: str, there: Callable[[], Mapping[str, Model]] | None) -> str:
+    """The remedy for a model that a server does not have."""
+    names = "not known"
+    if there is not None:
+        with suppress(Fault):
+            names = ", ".join(there()) or "none"
+    return f"Get it with `ollama pull {model}`. Models there: {names}."
 
 
 def _seconds(nanoseconds: int | None) -> float | None:
