@@ -219,7 +219,7 @@ class _Coming:
 
     @property
     def text(self) -> str:
-        return "".join(self.pieces)
+        return _writable("".join(self.pieces))
 
     @property
     def usage(self) -> Usage:
@@ -236,13 +236,19 @@ class _Coming:
         )
 
     def remains(self) -> dict[str, Any]:
-        return {"text": self.text, "thinking": "".join(self.thoughts), "usage": self.usage}
+        return {
+            "text": self.text,
+            "thinking": _writable("".join(self.thoughts)),
+            "usage": self.usage,
+        }
 
     def fault(self, room: Room, ratio: float | None) -> tuple[str, str] | None:
         """Name and message of what is wrong with the whole answer."""
         last, text = self.last, self.text
         if self.length > FLOOD:
             return "flood", f"more than {FLOOD} characters came"
+        if text != "".join(self.pieces):
+            return "garbled", "there are halves of characters in the answer"
         if last is None or not last.done:
             return "not_done", "the answer is incomplete: it ended without done = true"
         if last.done_reason == "load":
@@ -290,6 +296,11 @@ def how_to_get(model: str, there: Callable[[], Mapping[str, Model]] | None) -> s
         with suppress(Fault):
             names = ", ".join(there()) or "none"
     return f"Get it with `ollama pull {model}`. Models there: {names}."
+
+
+def _writable(text: str) -> str:
+    """The text with halves of characters (lone surrogates) replaced."""
+    return text.encode(errors="replace").decode()
 
 
 def _seconds(nanoseconds: int | None) -> float | None:

@@ -5,9 +5,9 @@ the model's digest. Sampling is not repeatable on every machine; the store is wh
 an answer that is there is never asked for again, and the panel's files are written from it.
 
 The file is SQLite in WAL mode. An answer is acknowledged only after its own transaction is
-committed, so a process may be killed at any moment. Two processes may share a store: before it asks,
-a process claims the key with a lock on one byte of a file beside the store, at an offset taken from
-the key. Such a lock ends with its process, however that ends.
+committed, so a process may be killed at any moment. Two processes may share a store: before it
+asks, a process claims the key with a lock on one byte of a file beside the store, at an offset
+taken from the key. Such a lock ends with its process, however that ends.
 """
 
 from __future__ import annotations
@@ -197,19 +197,14 @@ class AnswerStore:
         usage, origin
             What it cost, and where it came from.
         """
-        row = (
-            key, b"", origin.digest, key_of(answered_body, origin.digest), b"", text,
-            _sha256(text), attempts, *usage, origin.host, origin.server_version, origin.model,
-            origin.quantisation, _now(),
-        )  # fmt: skip
         with self._writing():
             first = self._packed(body)
-            same = answered_body is body
-            values = (key, first, *row[2:4], first if same else self._packed(answered_body))
-            values += row[5:]
-            self._database.execute(
-                f"INSERT OR IGNORE INTO answers VALUES ({', '.join('?' * len(values))})", values
-            )
+            last = first if answered_body is body else self._packed(answered_body)
+            self._insert("answers", (
+                key, first, origin.digest, key_of(answered_body, origin.digest), last, text,
+                _sha256(text), attempts, *usage, origin.host, origin.server_version, origin.model,
+                origin.quantisation, _now(),
+            ))  # fmt: skip
 
     def add_failure(
         self,
@@ -223,15 +218,15 @@ class AnswerStore:
     ) -> None:
         """Keep a request that brought no usable answer, with what came of one."""
         with self._writing():
-            values = (
+            self._insert("failures", (
                 None, key, self._packed(body), key_of(body, digest), digest, agent,
                 json.dumps(list(targets)), attempt, fault.name, fault.message, fault.hint,
-                _writable(fault.text), _writable(fault.thinking), _sha256(_writable(fault.text)),
-                fault.host, _now(),
-            )  # fmt: skip
-            self._database.execute(
-                f"INSERT INTO failures VALUES ({', '.join('?' * len(values))})", values
-            )
+                fault.text, fault.thinking, _sha256(fault.text), fault.host, _now(),
+            ))  # fmt: skip
+
+    def _insert(self, table: str, values: tuple) -> None:
+        places = ", ".join("?" * len(values))
+        self._database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", values)
 
     def divide(self, key: str) -> None:
         """Note that a question about several targets is asked target by target from now on."""
@@ -249,14 +244,16 @@ class AnswerStore:
         for message in body["messages"]:
             text = message["content"]
             if len(text) > SHARED:
-                name = _sha256(text)
-                self._database.execute(
-                    "INSERT OR IGNORE INTO texts VALUES (?, ?)",
-                    (name, zlib.compress(text.encode())),
-                )
-                message = {**message, "content": {"sha256": name}}
+                message = {**message, "content": {"sha256": self._shared(text)}}
             messages.append(message)
         return zlib.compress(canonical({**body, "messages": messages}), 1)
+
+    def _shared(self, text: str) -> str:
+        """Keep a text once; its name."""
+        name = _sha256(text)
+        if not self._database.execute("SELECT 1 FROM texts WHERE sha256 = ?", (name,)).fetchone():
+            self._insert("texts", (name, zlib.compress(text.encode())))
+        return name
 
     # ------------------------------------------------------------------ reading
     def _rows(self, query: str, *values: object) -> list[tuple]:
@@ -345,11 +342,6 @@ def _offset(key: str) -> int:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _writable(text: str) -> str:
-    """The text with half characters (lone surrogates) replaced."""
-    return text.encode(errors="replace").decode()
 
 
 def _now() -> str:
