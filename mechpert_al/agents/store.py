@@ -120,7 +120,7 @@ class AnswerStore:
     def _prepare(self) -> None:
         run = self._database.execute
         run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = FULL")
+        run("PRAGMA synchronous = NORMAL")  # a power cut may cost the last answers, not the file
         with self._writing():
             (version,) = run("PRAGMA user_version").fetchone()
             if version == 0:
@@ -147,7 +147,7 @@ class AnswerStore:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One transaction; it is on the disk when the block has ended."""
+        """One transaction; what is written in it survives this process when the block has ended."""
         with self._lock:
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -181,7 +181,7 @@ class AnswerStore:
         usage: Usage,
         origin: Origin,
     ) -> None:
-        """Keep an answer; when this returns it is on the disk.
+        """Keep an answer; when this returns it survives this process.
 
         Parameters
         ----------

@@ -1,0 +1,224 @@
+"""Questions: which calls a run is made of, and the request of each.
+
+A request follows from the description, the candidates, the targets and the model alone: the same
+run has the same requests, and therefore the same keys in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mechpert_al.agents import budget, prompts
+from mechpert_al.agents.description import Description, LiveAgent
+from mechpert_al.agents.faults import Follows
+from mechpert_al.agents.schema import answer_schema
+from mechpert_al.agents.shortlist import shortlist
+from mechpert_al.errors import DataError
+
+if TYPE_CHECKING:
+    from mechpert_al.networks import PriorNetwork
+
+#: A list shorter than this tells an agent too little.
+LEAST_SHOWN = 20
+
+
+class Question(NamedTuple):
+    """One call: who is asked about which targets."""
+
+    agent: str
+    targets: tuple[str, ...]
+
+
+class Again(NamedTuple):
+    """What the last try of a question teaches the next one."""
+
+    #: How often it was asked already.
+    attempt: int
+    #: What follows from the last fault.
+    follows: Follows
+    #: The last answer, if it is worth showing, and what was wrong with it.
+    text: str = ""
+    faults: tuple[str, ...] = ()
+
+
+class Ability(NamedTuple):
+    """What matters of a model for its requests."""
+
+    #: Whether it can think; None if nobody knows.
+    can_think: bool | None = None
+    #: The longest context that it knows; None if nobody knows.
+    context: int | None = None
+
+
+@dataclass(frozen=True)
+class Questions:
+    """All questions of a run.
+
+    Parameters
+    ----------
+    description
+        Whom to ask, and how.
+    candidates
+        Genes that may be proposed.
+    targets
+        Genes to ask about.
+    abilities
+        By model.
+    network
+        Chooses candidates where not all fit.
+    """
+
+    description: Description
+    candidates: tuple[str, ...]
+    targets: tuple[str, ...]
+    abilities: Mapping[str, Ability]
+    network: PriorNetwork | None = None
+
+    def __iter__(self) -> Iterator[Question]:
+        """Agent by agent, for the sake of the server's memory of the last prompt."""
+        size = self.description.settings.targets_per_call
+        for agent in self.description.agents:
+            for start in range(0, len(self.targets), size):
+                yield Question(agent, self.targets[start : start + size])
+
+    def __len__(self) -> int:
+        size = self.description.settings.targets_per_call
+        return len(self.description.agents) * -(-len(self.targets) // size)
+
+    @cached_property
+    def shown(self) -> dict[str, int]:
+        """For each agent how many candidates a prompt shows: all, or as many as fit."""
+        return {name: self._n_shown(agent) for name, agent in self.description.agents.items()}
+
+    @cached_property
+    def _common(self) -> dict[str, str]:
+        """What an agent is told whatever the target is."""
+        everything = len(self.candidates)
+        return {
+            name: prompts.common_text(
+                agent,
+                self.description.settings,
+                self.candidates if self.shown[name] == everything else (),
+            )
+            for name, agent in self.description.agents.items()
+        }
+
+    def request(
+        self, question: Question, again: Again | None = None
+    ) -> tuple[dict[str, Any], budget.Room]:
+        """The body of a question's request, and the tokens that it has.
+
+        Parameters
+        ----------
+        question
+            The question.
+        again
+            What earlier tries taught; None the first time.
+        """
+        agent = self.description.agents[question.agent]
+        panel = self.description.settings
+        listed = self.listed(question)
+        is_short = len(listed) < len(self.candidates)
+        cards = self.description.cards
+        asked = prompts.question(question.targets, cards, listed if is_short else ())
+        conversation = prompts.messages(self._common[agent.name], asked)
+        if again and again.faults:
+            conversation = prompts.asked_again(conversation, again.text, again.faults)
+        room = self._room(agent, conversation, len(question.targets), again)
+        seed = int(agent.options["seed"]) + (again.attempt if again else 0)
+        body = {
+            "model": agent.model,
+            "messages": conversation,
+            "format": answer_schema(
+                question.targets,
+                listed,
+                max_regulators=panel.max_regulators,
+                enumerate_up_to=panel.enumerate_up_to,
+                mechanisms=panel.mechanisms,
+                is_directed=agent.role == "mechanism",
+            ),
+            "options": {
+                **agent.options,
+                "seed": seed,
+                "num_ctx": room.context,
+                "num_predict": room.answer,
+            },
+            "keep_alive": panel.keep_alive,
+            "stream": True,
+        }
+        if self.abilities[agent.model].can_think:
+            body["think"] = agent.think or False
+        elif agent.think:
+            body["think"] = agent.think  # the server says whether it can
+        return body, room
+
+    def listed(self, question: Question) -> tuple[str, ...]:
+        """The candidates that a prompt shows."""
+        size = self.shown[question.agent]
+        if size >= len(self.candidates):
+            return self.candidates
+        return shortlist(question.targets, self.candidates, size, self.network)
+
+    # ------------------------------------------------------------------ tokens
+    def _limit(self, agent: LiveAgent) -> int:
+        """The most context that the agent's model may have."""
+        known = self.abilities[agent.model].context
+        wanted = self.description.settings.context_tokens
+        return wanted if known is None else min(wanted, known)
+
+    def _room(
+        self,
+        agent: LiveAgent,
+        conversation: Sequence[Mapping[str, Any]],
+        n_targets: int,
+        again: Again | None,
+    ) -> budget.Room:
+        answer = budget.answer_tokens(self.description.settings, n_targets)
+        if again and again.follows is Follows.MORE_ROOM:
+            answer *= 2**again.attempt
+        prompt, limit = budget.prompt_tokens(conversation), self._limit(agent)
+        room = budget.room(prompt, min(answer, max(16, limit - prompt)))
+        return room._replace(context=min(room.context, limit))
+
+    def _n_shown(self, agent: LiveAgent) -> int:
+        """How many candidates fit into a prompt of the agent.
+
+        Raises
+        ------
+        DataError
+            Hardly any do.
+        """
+        panel = self.description.settings
+        n_targets = min(panel.targets_per_call, len(self.targets))
+        longest = max(
+            (estimated(self.description.cards.get(t, "")) for t in self.targets), default=0
+        )
+        alone = budget.prompt_tokens(
+            prompts.messages(
+                prompts.common_text(agent, panel, ()),
+                prompts.question(self.targets[:n_targets], {}),
+            )
+        )
+        alone += (longest + 12) * n_targets
+        left = self._limit(agent) - alone - budget.answer_tokens(panel, n_targets)
+        costs = [budget.MARGIN * (budget.estimate(gene) + 1) for gene in self.candidates]
+        if sum(costs) <= left:
+            return len(self.candidates)
+        number = int(left // max(costs))
+        if number < min(LEAST_SHOWN, len(self.candidates)):
+            raise DataError(
+                f"agent {agent.name!r}: a prompt with {n_targets} targets leaves room for "
+                f"{max(number, 0)} of {len(self.candidates)} candidates in a context of "
+                f"{self._limit(agent)} tokens",
+                "Raise context_tokens, lower targets_per_call or max_regulators, or choose a model "
+                "with a longer context.",
+            )
+        return number
+
+
+def estimated(text: str) -> int:
+    """Tokens of a text with the margin of prompts."""
+    return int(budget.MARGIN * budget.estimate(text)) + 1
