@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from mechpert_al.evaluation.screen import MIN_SCORED_READOUTS, Screen, Split
 from mechpert_al.prediction.base import ProfileRegressor
@@ -229,53 +230,70 @@ class _MaskedScores:
         counts = (~np.isnan(pool)).sum(axis=0)
         sums = np.where(np.isnan(pool), 0, pool).sum(axis=0)
         reference = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-        self.values = profiles[rows[self.split.test]]
-        truth = self.values - reference
-        self.known = ~np.isnan(truth)
-        self.truth = np.where(self.known, truth, 0)
-        self.counts = self.known.sum(axis=1)
+        values = profiles[rows[self.split.test]]
+        known = ~np.isnan(values - reference)
+        self.at = np.nonzero(known)  # every measured value, row by row
+        self.counts = known.sum(axis=1)
         self.is_scored = self.counts >= MIN_SCORED_READOUTS
-        self.size = largest_norm(self._centred(self.truth))
+        self.values = values[self.at]
+        self.truth = self.values - reference[self.at[1]]
+        self.size = np.sqrt(self._row_sums(self._centred(self.truth) ** 2).max(initial=0))
         self.unit_truth = self._unit(self.truth)
-        order = np.argsort(np.where(self.known, -np.abs(self.truth), 1), axis=1, kind="stable")
-        self.order = order[:, :50]
+        self.truth_columns = self._matrix(self.unit_truth)
+        self.known_columns = self._matrix(np.ones(len(self.values)))
+        strength = np.full(known.shape, -1.0)
+        strength[self.at] = np.abs(self.truth)
+        self.order = np.argsort(-strength, axis=1, kind="stable")[:, :50]
+        self.top = np.take_along_axis(values - reference, self.order, axis=1)
 
-    def _centred(self, profiles: np.ndarray) -> np.ndarray:
-        """Rows centred over their measured readouts, 0 elsewhere."""
-        means = (profiles * self.known).sum(axis=1) / np.maximum(self.counts, 1)
-        return np.where(self.known, profiles - means[:, None], 0)
+    def _row_sums(self, entries: np.ndarray) -> np.ndarray:
+        """Sums over each target's measured values."""
+        return np.bincount(self.at[0], weights=entries, minlength=len(self.counts))
 
-    def _unit(self, profiles: np.ndarray) -> np.ndarray:
-        return unit_rows(self._centred(profiles), self.size)
+    def _matrix(self, entries: np.ndarray) -> np.ndarray | sparse.csr_array:
+        """Measured values as a matrix of targets × readouts, lean where most are missing."""
+        shape = (len(self.counts), self.screen.profiles.shape[1])
+        matrix = sparse.csr_array((entries, self.at), shape=shape)
+        return matrix if len(entries) < 0.2 * shape[0] * shape[1] else matrix.toarray()
+
+    def _centred(self, entries: np.ndarray) -> np.ndarray:
+        """Measured values minus their target's mean."""
+        means = self._row_sums(entries) / np.maximum(self.counts, 1)
+        return entries - means[self.at[0]]
+
+    def _unit(self, entries: np.ndarray) -> np.ndarray:
+        """The same at unit norm; those of a constant profile become 0."""
+        centred = self._centred(entries)
+        norms = np.sqrt(self._row_sums(centred**2))
+        usable = norms > CONSTANT * max(self.size, 1e-300)
+        return centred * np.where(usable, 1 / np.where(usable, norms, 1), 0)[self.at[0]]
 
     def score(self, prediction: Predicted) -> dict[str, np.ndarray]:
         """Scores of one prediction."""
         deviation = prediction.deviation
-        predicted = self._unit(deviation)
+        entries = deviation[self.at]
+        baseline = self.values - prediction.centre[self.at[1]]
+        errors = self._row_sums((baseline - entries) ** 2)
+        spread = self._row_sums(baseline**2)
         scores = {
-            "pearson_centred": np.einsum("tg,tg->t", predicted, self.unit_truth),
+            "pearson_centred": self._row_sums(self._unit(entries) * self.unit_truth),
             "retrieval": retrieval(np.round(self._similarities(deviation), 12)),
-            "mse_ratio": _error_ratio(
-                np.where(self.known, self.values - prediction.centre, 0),
-                np.where(self.known, deviation, 0),
-            ),
+            "mse_ratio": np.where(spread > 0, errors / np.where(spread > 0, spread, 1), np.nan),
         }
         for k in (20, 50):
-            readouts = self.order[:, :k]
+            values = np.take_along_axis(deviation, self.order[:, :k], axis=1)
             enough = self.counts >= k
-            values = centred_rows(np.take_along_axis(deviation, readouts, 1), self.size)
-            truth = centred_rows(np.take_along_axis(self.truth, readouts, 1))
-            score = np.einsum("tk,tk->t", values, truth)
+            truth = centred_rows(np.where(enough[:, None], self.top[:, :k], 0))
+            score = np.einsum("tk,tk->t", centred_rows(values, self.size), truth)
             scores[f"pearson_top{k}"] = np.where(enough, score, np.nan)
         return {name: np.where(self.is_scored, values, np.nan) for name, values in scores.items()}
 
     def _similarities(self, deviation: np.ndarray) -> np.ndarray:
         """Correlation of each prediction with each truth over the truth's measured readouts."""
-        known = self.known.astype(np.float64)
         counts = np.maximum(self.counts, 1)
-        covariance = deviation @ self.unit_truth.T
-        means = deviation @ known.T / counts
-        whole = (deviation**2) @ known.T
+        covariance = (self.truth_columns @ deviation.T).T
+        means = (self.known_columns @ deviation.T).T / counts
+        whole = (self.known_columns @ (deviation**2).T).T
         squares = whole - counts * means**2
         usable = squares > np.maximum((CONSTANT * self.size) ** 2, ROUNDING * whole)
         return np.where(usable, covariance / np.sqrt(np.where(usable, squares, 1)), 0)

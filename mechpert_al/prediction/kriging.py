@@ -184,8 +184,7 @@ def _partial_solve(
     Columns with the same set share one inverse, and sets of one size are inverted together.
     """
     solved = np.zeros_like(right)
-    patterns, of_column = np.unique(known.T, axis=0, return_inverse=True)
-    of_column = of_column.ravel()
+    patterns, of_column = _distinct_columns(known)
     sizes = patterns.sum(axis=1)
     for size in np.unique(sizes[sizes > 0]):
         chosen = np.flatnonzero(sizes == size)
@@ -199,3 +198,12 @@ def _partial_solve(
             values = np.einsum("cij,cj->ci", inverses[place], right[here, columns[:, None]])
             solved[here, columns[:, None]] = values
     return solved
+
+
+def _distinct_columns(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct columns, one a row, and which of them each column is."""
+    number: dict[bytes, int] = {}
+    packed = np.packbits(known, axis=0).T
+    of_column = np.array([number.setdefault(column.tobytes(), len(number)) for column in packed])
+    _, first = np.unique(of_column, return_index=True)
+    return known.T[first], of_column
