@@ -201,7 +201,7 @@ def test_same_seed_same_content_whatever_the_hash_seed():
             text=True,
             check=True,
         ).stdout
-        for seed in ("0", "1", "4711")
+        for seed in ("0", "4711")
     }
     assert len(answers) == 1
 
