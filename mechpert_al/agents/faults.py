@@ -16,6 +16,7 @@ class Follows(Enum):
     MORE_ROOM = "ask again with more room, or about fewer targets"
     WAIT = "wait, then ask again"
     PROBE = "see whether the server is still there, then ask again"
+    LEAVE = "this server is no use, others may be"
     STOP = "nobody can answer this before a person has mended it"
 
 
@@ -40,7 +41,7 @@ KINDS: Mapping[str, Kind] = {
     "busy": Kind(Follows.WAIT, "Too many calls wait at the server: lower calls_per_host."),
     "server_error": Kind(Follows.PROBE, _LOG),
     # the request
-    "no_model": Kind(Follows.STOP, "Get the model with `ollama pull`."),
+    "no_model": Kind(Follows.LEAVE, "Get the model with `ollama pull`."),
     "bad_request": Kind(Follows.STOP, "The server refuses the request as it is. " + _LOG),
     "cannot_think": Kind(Follows.STOP, "Set think = false, or choose a model that can think."),
     "moved_tag": Kind(
@@ -74,6 +75,9 @@ KINDS: Mapping[str, Kind] = {
         "candidates, or lower targets_per_call.",
     ),
     "empty": Kind(Follows.MORE_ROOM, "The answer has no text. " + _LOG),
+    "rejected": Kind(
+        Follows.ASK_AGAIN, "Genes were proposed that are not in the list, or the target itself."
+    ),
     "invalid": Kind(
         Follows.ASK_AGAIN, "The answer is not what the schema demands: try a larger model."
     ),

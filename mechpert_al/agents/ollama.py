@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import ollama
 
 from mechpert_al.agents.budget import Room, truncation
 from mechpert_al.agents.faults import Fault, Usage
+from mechpert_al.agents.models import Abilities, Model
 from mechpert_al.errors import UsageError
 
 #: An answer longer than this many characters is no answer.
@@ -25,22 +26,6 @@ FLOOD = 2_000_000
 _BROKEN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
 _GARBLED = (ValueError, AttributeError, TypeError, RecursionError)
 _NANO = 1e9
-
-
-class Model(NamedTuple):
-    """A model as a server has it."""
-
-    name: str
-    digest: str
-    quantisation: str
-    parameters: str
-
-
-class Abilities(NamedTuple):
-    """What a model can; None where the server does not say."""
-
-    can_think: bool | None
-    context: int | None
 
 
 @dataclass(frozen=True)

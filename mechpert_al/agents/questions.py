@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mechpert_al.agents import budget, prompts
 from mechpert_al.agents.description import Description, LiveAgent
 from mechpert_al.agents.faults import Follows
+from mechpert_al.agents.models import Abilities
 from mechpert_al.agents.schema import answer_schema
 from mechpert_al.agents.shortlist import shortlist
 from mechpert_al.errors import DataError
@@ -44,15 +45,6 @@ class Again(NamedTuple):
     faults: tuple[str, ...] = ()
 
 
-class Ability(NamedTuple):
-    """What matters of a model for its requests."""
-
-    #: Whether it can think; None if nobody knows.
-    can_think: bool | None = None
-    #: The longest context that it knows; None if nobody knows.
-    context: int | None = None
-
-
 @dataclass(frozen=True)
 class Questions:
     """All questions of a run.
@@ -74,7 +66,7 @@ class Questions:
     description: Description
     candidates: tuple[str, ...]
     targets: tuple[str, ...]
-    abilities: Mapping[str, Ability]
+    abilities: Mapping[str, Abilities]
     network: PriorNetwork | None = None
 
     def __iter__(self) -> Iterator[Question]:
