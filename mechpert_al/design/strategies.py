@@ -11,65 +11,64 @@ from mechpert_al.design.objectives import Objective
 from mechpert_al.design.strategy import DesignState, Strategy
 
 
-class ExpectedCoverage(Strategy):
-    """Maximise the expected explained fraction of all candidates under the consensus kernel.
+class KernelStrategy(Strategy):
+    """Maximise an objective on a kernel.
 
     Parameters
     ----------
     noise
         σ²: noise of one measured profile in units of the kernel's diagonal.
     """
+
+    def __init__(self, noise: float = NOISE) -> None:
+        self.noise = noise
+
+
+class ExpectedCoverage(KernelStrategy):
+    """Maximise the expected explained fraction of all candidates under the consensus kernel."""
 
     name = "expected_coverage"
     summary = "most expected explained fraction of all candidates (consensus kernel); the default"
 
-    def __init__(self, noise: float = NOISE) -> None:
-        self.noise = noise
-
     def objective(self, state: DesignState) -> Objective:
-        """The objective of this strategy in a given state."""
+        """Sum of coverages under the consensus kernel."""
         return objectives.ExpectedCoverage(state.knowledge.kernel, self.noise)
 
 
-class ExpectedCorrelation(Strategy):
-    """Maximise the expected correlation, the root of the coverage, summed over candidates.
-
-    Parameters
-    ----------
-    noise
-        σ²: noise of one measured profile in units of the kernel's diagonal.
-    """
+class ExpectedCorrelation(KernelStrategy):
+    """Maximise the expected correlation, the root of the coverage, summed over candidates."""
 
     name = "expected_correlation"
     summary = "most expected correlation of all candidates (consensus kernel); good at small N"
 
-    def __init__(self, noise: float = NOISE) -> None:
-        self.noise = noise
-
     def objective(self, state: DesignState) -> Objective:
-        """The objective of this strategy in a given state."""
+        """Sum of the roots of coverages under the consensus kernel."""
         return objectives.ExpectedCorrelation(state.knowledge.kernel, self.noise)
 
 
-class Uncertainty(Strategy):
-    """Most uncertain first, with conditional updates: the log-determinant objective.
-
-    Parameters
-    ----------
-    noise
-        σ²: noise of one measured profile in units of the kernel's diagonal.
-    """
+class Uncertainty(KernelStrategy):
+    """Most uncertain first, with conditional updates: the log-determinant objective."""
 
     name = "uncertainty"
     group = "diversity"
     summary = "most uncertain candidate first, given those before (log-determinant)"
 
-    def __init__(self, noise: float = NOISE) -> None:
-        self.noise = noise
+    def objective(self, state: DesignState) -> Objective:
+        """Log-determinant under the consensus kernel."""
+        return objectives.LogDeterminant(state.knowledge.kernel, self.noise)
+
+
+class SimilarityCoverage(KernelStrategy):
+    """The default objective on the similarity agent's kernel."""
+
+    name = "similarity_coverage"
+    group = "baseline coverage"
+    summary = "the default objective on the similarity agent's kernel"
+    needs = ("similarity",)
 
     def objective(self, state: DesignState) -> Objective:
-        """The objective of this strategy in a given state."""
-        return objectives.LogDeterminant(state.knowledge.kernel, self.noise)
+        """Sum of coverages under the similarity agent's kernel."""
+        return objectives.ExpectedCoverage(state.knowledge.similarity_network.kernel, self.noise)
 
 
 class FacilityLocation(Strategy):
@@ -92,28 +91,6 @@ class ProbabilisticCoverage(Strategy):
     def objective(self, state: DesignState) -> Objective:
         """The objective of this strategy in a given state."""
         return objectives.ProbabilisticCoverage(state.knowledge.consensus.symmetric)
-
-
-class SimilarityCoverage(Strategy):
-    """The default objective on the similarity agent's kernel.
-
-    Parameters
-    ----------
-    noise
-        σ²: noise of one measured profile in units of the kernel's diagonal.
-    """
-
-    name = "similarity_coverage"
-    group = "baseline coverage"
-    summary = "the default objective on the similarity agent's kernel"
-    needs = ("similarity",)
-
-    def __init__(self, noise: float = NOISE) -> None:
-        self.noise = noise
-
-    def objective(self, state: DesignState) -> Objective:
-        """The objective of this strategy in a given state."""
-        return objectives.ExpectedCoverage(state.knowledge.similarity_network.kernel, self.noise)
 
 
 class PriorCoverage(Strategy):
