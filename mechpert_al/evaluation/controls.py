@@ -72,7 +72,9 @@ class PermutedFeedback(KrigingRegressor):
 
 def permuted_panel(knowledge: Knowledge, seed: int) -> Knowledge:
     """The consensus with its gene names permuted."""
-    order = random_generator(seed, "permuted panel").permutation(knowledge.n_genes)
+    by_name = np.argsort(knowledge.genes)
+    order = np.empty_like(by_name)
+    order[by_name] = random_generator(seed, "permuted panel").permutation(by_name)
     return knowledge.with_consensus(knowledge.consensus.relabelled(order))
 
 
@@ -80,7 +82,10 @@ def rewired(knowledge: Knowledge, seed: int) -> Knowledge:
     """The consensus with its links swapped at random, every gene keeping its number of links."""
     import networkx as nx
 
-    links = sparse.triu(knowledge.consensus.symmetric.maximum(0), k=1).tocoo()
+    by_name = np.argsort(knowledge.genes)  # no order of rows may change what is swapped
+    place = np.argsort(by_name)
+    symmetric = knowledge.consensus.symmetric[by_name][:, by_name]
+    links = sparse.triu(symmetric.maximum(0), k=1).tocoo()
     graph = nx.Graph()
     graph.add_nodes_from(range(knowledge.n_genes))
     graph.add_edges_from(zip(links.row.tolist(), links.col.tolist(), strict=True))
@@ -94,7 +99,7 @@ def rewired(knowledge: Knowledge, seed: int) -> Knowledge:
     rows, columns = np.array(sorted(graph.edges), dtype=int).reshape(-1, 2).T
     weights = generator.permutation(links.data)
     half = sparse.csr_array((weights, (rows, columns)), shape=links.shape)
-    layer = sparse.csr_array(half + half.T)
+    layer = sparse.csr_array(half + half.T)[place][:, place]
     everyone = np.ones(knowledge.n_genes, dtype=bool)
     network = ConsensusNetwork(knowledge.genes, {"rewired": layer}, {"rewired": everyone})
     return knowledge.with_consensus(network)

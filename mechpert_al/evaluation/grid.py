@@ -46,6 +46,8 @@ class SplitScores:
     ----------
     dataset, split
         Which screen, which split of it.
+    genes
+        Names of the split's test genes, in its order.
     scores
         For each cell and metric one number a test target.
     random_means
@@ -56,6 +58,7 @@ class SplitScores:
 
     dataset: str
     split: Split
+    genes: tuple[str, ...]
     scores: dict[Cell, dict[str, np.ndarray]] = field(default_factory=dict)
     random_means: dict[Cell, dict[str, np.ndarray]] = field(default_factory=dict)
     notices: set[str] = field(default_factory=set)
@@ -154,8 +157,9 @@ def warm(knowledge: Knowledge, screen: Screen, protocol: Protocol) -> None:
     state = DesignState(knowledge, screen.numbers, seed=protocol.seed)
     for name in protocol.designs:
         strategy = build_strategy(name)
-        if strategy.group != "diversity":
-            strategy.objective(state)
+        if strategy.group != "diversity" and type(strategy).select is Strategy.select:
+            with _place(Cell(screen.name, name, "", 0)):
+                strategy.objective(state)
     for name in protocol.predictors:
         build_predictor(name, knowledge)
 
@@ -231,7 +235,8 @@ def _controls(desk: _Desk) -> Iterator[Entry]:
             cell = Cell(desk.screen.name, control.strategy_name, control.predictor_name, budget)
             with _place(cell, desk.split):
                 picks = control.strategy.select(desk.state(control.knowledge), budget).picks
-            yield Entry(cell, control.predictor, np.array(picks, dtype=int))
+                anchors = _enough(np.array(picks, dtype=int), budget)
+            yield Entry(cell, control.predictor, anchors)
 
 
 class _Desk:
@@ -245,10 +250,10 @@ class _Desk:
         self.knowledge = knowledge
         self.protocol = protocol
         self.judge = Judge(screen, split)
-        self.result = SplitScores(screen.name, split)
+        self.result = SplitScores(screen.name, split, tuple(screen.genes[i] for i in split.test))
         self.budgets = [budget for budget in protocol.budgets if budget <= len(split.pool)]
         self.predictors = {name: build_predictor(name, knowledge) for name in protocol.predictors}
-        self.links = (abs(knowledge.consensus.symmetric) > 0).toarray()[split.test]
+        self.links = (knowledge.consensus.symmetric > 0).toarray()[split.test]
         self._orders: dict[object, np.ndarray] = {}
 
     def state(self, knowledge: Knowledge) -> DesignState:
@@ -265,7 +270,7 @@ class _Desk:
         if key not in self._orders:
             picks = strategy.select(self.state(self.knowledge), largest).picks
             self._orders[key] = np.array(picks, dtype=int)
-        return self._orders[key][:budget]
+        return _enough(self._orders[key][:budget], budget)
 
     def in_rounds(self, strategy: Strategy, budget: int) -> np.ndarray:
         """The anchors of a strategy that is told the measurements between rounds."""
@@ -277,7 +282,8 @@ class _Desk:
             self.screen.measure,
             sizes.tolist(),
         )
-        return np.concatenate([one.picks for one in rounds])
+        picks = [one.picks for one in rounds]
+        return _enough(np.concatenate(picks or [np.zeros(0, dtype=int)]), budget)
 
     def scores(
         self, entries: Iterable[tuple[Cell, ProfileRegressor, np.ndarray]]
@@ -301,19 +307,29 @@ class _Desk:
                 self.result.scores[entry.cell] = scores
 
 
+def _enough(anchors: np.ndarray, budget: int) -> np.ndarray:
+    """The anchors, if there are as many as the cell says: fewer would be another budget."""
+    if len(anchors) != budget:
+        raise ValueError(f"the strategy gave {len(anchors)} anchors where {budget} were asked for")
+    return anchors
+
+
 def _mean(values: np.ndarray) -> float:
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else np.nan
 
 
 @contextmanager
-def _place(cell: Cell, split: Split) -> Iterator[None]:
+def _place(cell: Cell, split: Split | None = None) -> Iterator[None]:
     """Says where in the grid an error happened; it is never swallowed."""
     try:
         yield
     except BaseException as error:
+        where = f", split {split.number + 1}" if split else ""
+        predictor = f", predictor {cell.predictor}" if cell.predictor else ""
+        budget = f", N = {cell.budget}" if cell.budget else ""
         error.add_note(
-            f"in the comparison grid: {cell.dataset}, strategy {cell.strategy}, "
-            f"predictor {cell.predictor}, N = {cell.budget}, split {split.number}"
+            f"in the comparison grid: {cell.dataset}, strategy {cell.strategy}"
+            f"{predictor}{budget}{where}"
         )
         raise

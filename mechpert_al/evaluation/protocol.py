@@ -134,6 +134,14 @@ def make_protocol(
         if lacking:
             notices.append(f"predictors left out for want of their network: {', '.join(lacking)}")
         predictors = tuple(name for name in PREDICTORS if name not in lacking)
+    if settings.get("controls"):
+        strategy = settings.get("default_strategy", DEFAULT_STRATEGY)
+        predictor = settings.get("default_predictor", DEFAULT_PREDICTOR)
+        added = [name for name in (strategy,) if name not in chosen]
+        more = [name for name in (predictor,) if name not in predictors]
+        if added or more:
+            notices.append(f"added for the controls: {', '.join([*added, *more])}")
+        chosen, predictors = [*chosen, *added], (*predictors, *more)
     _demand([(name, predictor_method(name, knowledge).needs) for name in predictors], knowledge)
     names = ("random", *chosen, *ORACLES)
     return Protocol(

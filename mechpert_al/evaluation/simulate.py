@@ -21,7 +21,7 @@ from mechpert_al.evaluation.comparison import condensed
 from mechpert_al.evaluation.inputs import LoopInputs
 from mechpert_al.evaluation.metrics import PRIMARY, Judge
 from mechpert_al.evaluation.screen import Screen, Split, splits
-from mechpert_al.evaluation.statistics import CrossedBootstrap, interval, known_mean
+from mechpert_al.evaluation.statistics import CrossedBootstrap, interval, known_mean, share_below
 from mechpert_al.loop.rounds import Round, run_rounds
 from mechpert_al.networks import PriorNetwork
 from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR, build_predictor
@@ -199,14 +199,15 @@ class _Job:
     def run(
         self, screen: Screen, parts: list[Split]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        genes = np.unique(np.concatenate([split.test for split in parts]))
+        names = np.array(screen.genes)
+        genes = np.unique(names[np.concatenate([split.test for split in parts])])
         shape = (len(self.sizes), len(parts), len(genes))
         own, random, cover = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
         below = np.full(shape[:2], np.nan)
         n_anchors = np.zeros(len(self.sizes), dtype=int)
         batches = []
         for split in parts:
-            columns = np.searchsorted(genes, split.test)
+            columns = np.searchsorted(genes, names[split.test])
             judge = Judge(screen, split)
             for one in self._rounds(screen, split, self.strategy):
                 place = one.number - 1
@@ -221,7 +222,8 @@ class _Job:
                 random[place, split.number, columns] = known_mean(draws, axis=0)
                 expected = coverage(self.knowledge.kernel, one.anchors)
                 cover[place, split.number, columns] = expected[split.test]
-                below[place, split.number] = _share_below(draws, scores)
+                means = known_mean(draws, axis=1)
+                below[place, split.number] = share_below(means, float(known_mean(scores)))
                 n_anchors[place] = max(n_anchors[place], len(one.anchors))
                 batches.append(self._batch_row(screen, split, one))
         bootstrap = CrossedBootstrap.draw(len(parts), len(genes), self.seed)
@@ -309,9 +311,3 @@ class _Job:
             "random_percentile": float(100 * known_mean(below)),
             "coverage": float(known_mean(cover)),
         }
-
-
-def _share_below(draws: np.ndarray, scores: np.ndarray) -> float:
-    """Share of random draws whose mean is below that of the scores; a tie counts half."""
-    means, own = known_mean(draws, axis=1), known_mean(scores)
-    return float(((means < own) + (means == own) / 2).mean())

@@ -72,6 +72,12 @@ def known_mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
+def share_below(draws: np.ndarray, value: float) -> float:
+    """Share of draws below a value; a tie, also one up to rounding, counts half."""
+    difference = np.round(draws - value, 12)
+    return float(((difference < 0) + (difference == 0) / 2).mean())
+
+
 @dataclass(frozen=True)
 class Interval:
     """A number with its percentile interval."""
