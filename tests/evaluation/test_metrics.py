@@ -171,7 +171,9 @@ class RoundingError(Constant):
     """Deviates by what rounding leaves of nothing."""
 
     def _deviation(self, targets: np.ndarray) -> np.ndarray:
-        return 1e-17 * np.random.default_rng(0).normal(size=(len(targets), self.deviations_.shape[1]))
+        return 1e-17 * np.random.default_rng(0).normal(
+            size=(len(targets), self.deviations_.shape[1])
+        )
 
 
 @pytest.mark.parametrize("model", [Constant(), Constant(1e-8), RoundingError()])

@@ -15,6 +15,7 @@ from mechpert_al.evaluation.statistics import (
     holm,
     interval,
     known_mean,
+    share_below,
     verdict,
 )
 
@@ -155,6 +156,14 @@ def test_holm_by_its_step_down_rule(p_values: list[float]) -> None:
         smaller = {i for i, p in enumerate(adjusted) if p <= level}
         same = {i for i in smaller ^ rejected if any(p_values[i] == p_values[j] for j in rejected)}
         assert smaller ^ rejected == same
+
+
+def test_share_below() -> None:
+    draws = np.array([0.1, 0.2, 0.3, 0.3 + 1e-15, 0.4])
+    assert share_below(draws, 0.3) == pytest.approx((2 + 2 / 2) / 5)
+    assert share_below(draws, 1.0) == 1
+    assert share_below(draws, 0.0) == 0
+    assert share_below(draws, np.nan) == 0
 
 
 def test_known_mean() -> None:
