@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from mechpert_al.agents.faults import Usage
 
+#: A prompt that is read this many times faster than the slowest one was mostly read before.
+HIT = 5
+
 
 @dataclass
 class Progress:
@@ -35,6 +38,8 @@ class Progress:
     prompt_seconds: float = 0.0
     #: Answers whose prompt the server had read before, but for its end.
     prefix_hits: int = 0
+    #: Seconds in which the slowest prompt was read, for each of its tokens.
+    slowest_token: float = 0.0
     agent: str = ""
     targets: tuple[str, ...] = ()
     hosts: int = 0
@@ -63,7 +68,7 @@ class Progress:
         self.answer_tokens += usage.answer_tokens or 0
         self.answer_seconds += usage.answer_seconds or 0.0
         self.prompt_seconds += usage.prompt_seconds or 0.0
-        if usage.prompt_tokens and usage.prompt_seconds and usage.answer_tokens:
+        if usage.prompt_tokens and usage.prompt_seconds:
             each = usage.prompt_seconds / usage.prompt_tokens
-            writing = (usage.answer_seconds or 0.0) / usage.answer_tokens
-            self.prefix_hits += each < writing / 50
+            self.slowest_token = max(self.slowest_token, each)
+            self.prefix_hits += each < self.slowest_token / HIT
