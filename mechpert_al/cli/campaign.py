@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mechpert_al.cli.convert_options import convert_options
+from mechpert_al.cli.groups import Group
 from mechpert_al.cli.options import json_option, seed_option
 from mechpert_al.cli.output import print_json, say, table
 from mechpert_al.errors import UsageError
@@ -21,7 +22,7 @@ _folder = click.argument("folder", metavar="DIR", type=_file)
 _dry_run = click.option("--dry-run", is_flag=True, help="Only show it; nothing is recorded.")
 
 
-@click.group(epilog="Example: mechpert-al campaign new my-campaign --panel essential585")
+@click.group(cls=Group, epilog="Example: mechpert-al campaign new my-campaign --panel essential585")
 def campaign() -> None:
     """A campaign in a folder: propose batches, take in measurements, know what is owed."""
 
