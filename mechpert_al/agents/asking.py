@@ -7,8 +7,9 @@ keeps it before anybody is told. What goes wrong is a `Fault`, whose kind says w
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import tenacity
@@ -22,6 +23,7 @@ from mechpert_al.agents.progress import Progress
 from mechpert_al.agents.questions import Again, Question, Questions
 from mechpert_al.agents.store import AnswerStore, key_of
 from mechpert_al.agents.work import LOOK_AGAIN, Candidate, Task, Work
+from mechpert_al.errors import IntegrityError, MechPertError
 
 #: Questions in a row that a server may fail, for reasons of its own, before it is left out.
 PATIENCE = 3
@@ -70,7 +72,8 @@ class Run:
     patience: Patience = Patience()
     unanswered: dict[Question, Fault] = field(default_factory=dict)
     left_out: dict[str, Fault] = field(default_factory=dict)
-    stopped_by: Fault | None = None
+    stopped_by: MechPertError | None = None
+    has_crashed: bool = False
 
     def __post_init__(self) -> None:
         self.candidates = frozenset(self.questions.candidates)
@@ -111,7 +114,7 @@ class Run:
     def start(self) -> list[threading.Thread]:
         """Begin to ask; the threads end when all is done, or after `stop`."""
         threads = [
-            threading.Thread(target=self._serve, args=(host,), daemon=True)
+            threading.Thread(target=self._serve_until_stopped, args=(host,), daemon=True)
             for host in self._alive
             for _ in range(self.description.settings.calls_per_host)
         ]
@@ -120,13 +123,37 @@ class Run:
         return threads
 
     def stop(self) -> None:
-        """Take no more questions, and leave those on their way as soon as the server says a word."""
+        """Take no more questions; leave those on their way when the server says its next word."""
         self.work.stop()
+
+    def keys_now(self) -> dict[Question, str]:
+        """The key of each question, at this moment."""
+        with self._lock:
+            return dict(self.keys)
 
     def confirm(self) -> None:
         """See that all answers are of the models that they are said to be of."""
         for host in self.hosts.there:
             self._confirm(host, None)
+
+    def _serve_until_stopped(self, host: Host) -> None:
+        """Serve; when a thread ends in an error the others end too."""
+        has_ended = False
+        try:
+            self._serve(host)
+            has_ended = True
+        except sqlite3.Error as error:
+            self._stop(
+                IntegrityError(
+                    f"{self.store.path}: cannot be used any more ({error})",
+                    "Is the disk full, or the folder read-only? What was answered is kept.",
+                )
+            )
+            has_ended = True
+        finally:
+            if not has_ended:
+                self.has_crashed = True
+                self.stop()
 
     def _serve(self, host: Host) -> None:
         """Ask one question after another."""
@@ -199,11 +226,11 @@ class Run:
 
     def _keep(self, host: Host, task: Task, answer: Candidate) -> None:
         model = self.description.agents[task.question.agent].model
-        first, _ = self.questions.request(task.question)
+        first = answer.body if task.again is None else self.questions.request(task.question)[0]
         self.store.add(
             task.key,
             first,
-            first if answer.body == first else answer.body,
+            answer.body,
             answer.text,
             task.attempt + 1,
             answer.usage,
@@ -229,14 +256,14 @@ class Run:
         elif follows is Follows.MORE_ROOM and len(task.question.targets) > 1:
             self._divide(task)
         else:
-            self._again(task, fault)
+            self._again(host, task, fault)
 
-    def _again(self, task: Task, fault: Fault) -> None:
+    def _again(self, host: Host, task: Task, fault: Fault) -> None:
         """Ask once more, unless it was asked often enough."""
         tried = task.attempt + 1
         follows = fault.follows
         if tried >= self.description.settings.tries or follows is Follows.STOP:
-            self._give_up(task, fault)
+            self._give_up(host, task, fault)
             return
         told = tuple(fault.message.split("; ")) if fault.name in ("invalid", "rejected") else ()
         task.again = Again(tried, follows, fault.text if told else "", told)
@@ -246,10 +273,10 @@ class Run:
             pause *= random.uniform(0.5, 1)  # only time hangs on it, no result
         self.work.put_back(task, pause)
 
-    def _give_up(self, task: Task, fault: Fault) -> None:
+    def _give_up(self, host: Host, task: Task, fault: Fault) -> None:
         """No more tries: the second best answer counts, or the question is unanswered."""
         if task.second_best is not None:
-            self._keep(self.hosts.there[0], task, task.second_best)
+            self._keep(host, task, task.second_best)
             return
         with self._lock:
             self.unanswered[task.question] = fault
@@ -276,7 +303,7 @@ class Run:
         if is_last:
             self._stop(none_left(tuple(self.left_out.values())))
 
-    def _stop(self, fault: Fault) -> None:
+    def _stop(self, fault: MechPertError) -> None:
         with self._lock:
             self.stopped_by = self.stopped_by or fault
         self.stop()
@@ -324,11 +351,3 @@ class Run:
             self.progress.agent, self.progress.targets = task.question
             self.tell(self.progress)
         self.work.done()
-
-
-def unanswered_targets(run: Run, agents: Sequence[str]) -> dict[str, list[str]]:
-    """For each agent the targets that were asked about and stayed unanswered."""
-    found: dict[str, list[str]] = {name: [] for name in agents}
-    for question in run.unanswered:
-        found[question.agent] += question.targets
-    return found

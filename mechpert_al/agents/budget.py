@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from mechpert_al.config import PanelDescription
@@ -35,6 +36,7 @@ class Room(NamedTuple):
     context: int
 
 
+@lru_cache(maxsize=1024)
 def estimate(text: str) -> int:
     """Tokens of a text in any common tokenizer, rather too many than too few.
 

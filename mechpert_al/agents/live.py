@@ -1,0 +1,308 @@
+"""Asking a panel from beginning to end: connect, ask, write the folder, say what is missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mechpert_al.agents import budget
+from mechpert_al.agents.asking import Patience, Run
+from mechpert_al.agents.description import Description
+from mechpert_al.agents.faults import Fault
+from mechpert_al.agents.folder import PanelFolder, refuse_other
+from mechpert_al.agents.hosts import Hosts, connect
+from mechpert_al.agents.models import Abilities
+from mechpert_al.agents.progress import Progress
+from mechpert_al.agents.questions import Question, Questions
+from mechpert_al.agents.store import FILE, AnswerStore
+from mechpert_al.datasets import resolve
+from mechpert_al.errors import DataError, UnansweredError
+from mechpert_al.symbols import match
+
+if TYPE_CHECKING:
+    from mechpert_al.networks import PriorNetwork
+
+#: Seconds between two writings of the panel's files, at least.
+WRITE_EVERY = 30.0
+#: Writing takes at most this share of the time.
+WRITING_SHARE = 0.02
+#: Seconds that calls on their way have to end after an interruption.
+GRACE = 2.0
+#: Tokens that a model reads and writes in a second, where nothing is known: a small graphics card.
+READS, WRITES = 500.0, 25.0
+#: Targets that a message names.
+NAMED = 10
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What became of a run.
+
+    Parameters
+    ----------
+    folder
+        The panel folder.
+    progress
+        Its counts.
+    unanswered
+        For each agent the targets that stayed unanswered.
+    faults
+        Why questions stayed unanswered.
+    left_out
+        Servers that were left out, at the beginning or on the way.
+    """
+
+    folder: Path
+    progress: Progress
+    unanswered: Mapping[str, list[str]]
+    faults: Mapping[Question, Fault]
+    left_out: Mapping[str, Fault]
+
+    def refuse_unanswered(self) -> None:
+        """Stop if targets stayed unanswered.
+
+        Raises
+        ------
+        UnansweredError
+            Naming them, and why.
+        """
+        lines = [
+            f"{agent}: {len(targets)} unanswered: {', '.join(targets[:NAMED])}"
+            + (" …" if len(targets) > NAMED else "")
+            for agent, targets in self.unanswered.items()
+            if targets
+        ]
+        if lines:
+            kinds = {fault.name: fault for fault in self.faults.values()}
+            lines += [f"{name}: {fault.message}" for name, fault in kinds.items()]
+            hints = " ".join(dict.fromkeys(fault.hint for fault in kinds.values()))
+            raise UnansweredError(
+                "\n".join(lines),
+                f"{hints} All failed tries: {self.folder / 'failures.jsonl'}. The same command "
+                "again asks only what is missing.",
+            )
+
+
+def matched_targets(
+    targets: Sequence[str], candidates: Sequence[str], source: str = "targets"
+) -> tuple[tuple[str, ...], list[str]]:
+    """Targets by the names that they have among the candidates, and what was renamed.
+
+    Raises
+    ------
+    DataError
+        One is no candidate.
+    """
+    matching = match(targets, candidates, source=source)
+    strangers = [gene for gene in targets if gene not in matching.mapping]
+    if strangers:
+        raise DataError(
+            f"{source}: not among the candidates: {', '.join(strangers[:NAMED])}"
+            + (f" and {len(strangers) - NAMED} more" if len(strangers) > NAMED else ""),
+            "Add them to the candidates, or leave them out of the targets.",
+        )
+    renamed = dict.fromkeys(matching.mapping[gene] for gene in targets)
+    return tuple(renamed), list(matching.lines())
+
+
+def questions_of(
+    description: Description,
+    candidates: Sequence[str],
+    targets: Sequence[str],
+    abilities: Mapping[str, Abilities] | None = None,
+) -> Questions:
+    """The questions of a run.
+
+    Parameters
+    ----------
+    description
+        Whom to ask.
+    candidates
+        Genes that may be proposed, at least two.
+    targets
+        Genes to ask about, all of them candidates.
+    abilities
+        What the models can; without, nothing is taken to be known.
+
+    Raises
+    ------
+    DataError
+        Too few candidates, or they do not fit into a prompt.
+    """
+    if len(candidates) < 2:
+        raise DataError(f"{len(candidates)} candidates", "At least two genes are needed.")
+    known = abilities or dict.fromkeys(description.models, Abilities())
+    asked = Questions(description, tuple(candidates), tuple(targets), known)
+    is_short = any(n < len(candidates) for n in asked.shown.values())
+    if is_short and description.settings.network is not None:
+        network = _network(description)
+        asked = Questions(description, tuple(candidates), tuple(targets), known, network)
+    return asked
+
+
+def _network(description: Description) -> PriorNetwork:
+    from mechpert_al.networks import read_network
+
+    return read_network(resolve(str(description.settings.network), description.source))
+
+
+def ask(
+    description: Description,
+    candidates: Sequence[str],
+    targets: Sequence[str],
+    folder: str | Path,
+    *,
+    hosts: Sequence[str] = (),
+    tell: Callable[[Progress], None] = lambda progress: None,
+    note: Callable[[str], None] = lambda text: None,
+    patience: Patience = Patience(),  # noqa: B008 - it cannot change
+) -> Asked:
+    """Ask every agent about every target that it has not answered yet.
+
+    Parameters
+    ----------
+    description
+        Whom to ask.
+    candidates, targets
+        See `questions_of`.
+    folder
+        The panel folder; one from an earlier run is completed.
+    hosts
+        Addresses of servers; those of the description by default.
+    tell
+        Called with the progress after each event, from any thread but from one at a time. What it
+        counts as answered survives the end of this process.
+    note
+        Called with what a person should know: servers that are left out, short-lists.
+    patience
+        Pauses between tries.
+
+    Raises
+    ------
+    BackendError
+        No server can answer, or none any more; what was answered is kept.
+    KeyboardInterrupt
+        As it came; what was answered is kept and the folder is written.
+    """
+    place = Path(folder)
+    refuse_other(place)
+    joined = connect(description, hosts)
+    for host, fault in joined.left_out.items():
+        note(f"Left out: {host}: {fault.message} {fault.hint}")
+    questions = questions_of(description, candidates, targets, joined.abilities)
+    for name, n_shown in questions.shown.items():
+        if n_shown < len(candidates):
+            note(f"{name}: {n_shown} of {len(candidates)} candidates fit into a prompt")
+    with AnswerStore(place) as store:
+        run = Run(questions, joined, store, tell, patience)
+        return _until_done(run, _panel_folder(place, questions, joined))
+
+
+def _panel_folder(place: Path, questions: Questions, joined: Hosts) -> PanelFolder:
+    versions = {host.server.host: host.version for host in joined.there}
+    return PanelFolder(place, questions, joined.there[0].models, versions)
+
+
+def _until_done(run: Run, folder: PanelFolder) -> Asked:
+    """Let the threads work; write the folder now and then, and whatever happens at the end."""
+    folder.write(run.keys_now(), run.store)
+    threads = run.start()
+    next_time = time.monotonic() + WRITE_EVERY
+    try:
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(timeout=0.1)
+                if time.monotonic() >= next_time:
+                    next_time = _write_now(run, folder)
+        run.confirm()
+    finally:
+        run.stop()
+        deadline = time.monotonic() + GRACE
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        unanswered = folder.write(run.keys_now(), run.store)
+    if run.stopped_by is not None:
+        raise run.stopped_by
+    if run.has_crashed:
+        raise RuntimeError("a thread that asked ended in an error, which stands above")
+    left_out = {**run.hosts.left_out, **run.left_out}
+    return Asked(folder.path, run.progress, unanswered, run.unanswered, left_out)
+
+
+def _write_now(run: Run, folder: PanelFolder) -> float:
+    """Write the folder; when to do so the next time."""
+    start = time.monotonic()
+    folder.write(run.keys_now(), run.store)
+    end = time.monotonic()
+    return end + max(WRITE_EVERY, (end - start) / WRITING_SHARE)
+
+
+# ---------------------------------------------------------------------- before asking
+@dataclass(frozen=True)
+class Outlook:
+    """What one agent's questions would be.
+
+    Parameters
+    ----------
+    agent, model
+        Who is asked.
+    prompt
+        The messages of its first question.
+    n_questions
+        Calls.
+    room
+        Tokens of the first call.
+    n_shown
+        Candidates in a prompt.
+    seconds
+        How long all its calls may take on one server.
+    """
+
+    agent: str
+    model: str
+    prompt: tuple[Mapping[str, str], ...]
+    n_questions: int
+    room: budget.Room
+    n_shown: int
+    seconds: float
+
+
+def outlook(questions: Questions, folder: str | Path) -> list[Outlook]:
+    """What a run would ask, without asking: nothing is connected to and nothing is written.
+
+    Parameters
+    ----------
+    questions
+        The questions.
+    folder
+        A panel folder; how long earlier answers took there is what the time is estimated from.
+    """
+    seconds = None
+    if (Path(folder) / FILE).exists():
+        with AnswerStore(Path(folder)) as store:
+            seconds = store.seconds_per_answer()
+    first: dict[str, Question] = {}
+    numbers: dict[str, int] = {}
+    for question in questions:
+        first.setdefault(question.agent, question)
+        numbers[question.agent] = numbers.get(question.agent, 0) + 1
+    found = []
+    for name, question in first.items():
+        body, room = questions.request(question)
+        number = numbers[name]
+        guess = room.prompt / READS + number * (0.5 * room.answer / WRITES)
+        found.append(
+            Outlook(
+                name,
+                str(body["model"]),
+                tuple(body["messages"]),
+                number,
+                room,
+                questions.shown[name],
+                guess if seconds is None else number * seconds,
+            )
+        )
+    return found
