@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 FORMAT = "mechpert-al compare 1"
 #: Metrics where more is better; only for these are gains and ratios stated.
 GAINED = tuple(metric for metric in METRICS if metric != "mse_ratio")
+#: Baselines that choose their own anchors for their own predictor: (strategy, predictor).
+OWN_ANCHORS = (("similarity_coverage", "similarity_kriging"), ("prior_coverage", "prior_kriging"))
 GROUPS = {
     "ratio_to_best_centrality": "centrality",
     "ratio_to_best_panel_heuristic": "panel heuristic",
@@ -56,6 +58,9 @@ class Comparison:
         What each control did, and whether it failed as it must.
     adapting
         Rounds against one shot at the same budget.
+    contrasts
+        The default strategy and predictor against other predictors, paired, at the stated budget:
+        with the default's anchors, with random ones, and with a baseline's own.
     notices
         What was left out, not scored or not estimated, in words.
     """
@@ -66,6 +71,7 @@ class Comparison:
     cells: Sequence[Mapping[str, Any]]
     controls: Sequence[Mapping[str, Any]] = ()
     adapting: Sequence[Mapping[str, Any]] = ()
+    contrasts: Sequence[Mapping[str, Any]] = ()
     notices: Sequence[str] = field(default=())
 
     def as_document(self) -> dict[str, Any]:
@@ -78,6 +84,7 @@ class Comparison:
             "cells": list(self.cells),
             "controls": list(self.controls),
             "adapting": list(self.adapting),
+            "contrasts": list(self.contrasts),
             "notices": list(self.notices),
         }
 
@@ -143,6 +150,7 @@ def summarise(
         [row for table in tables for row in table.cells()],
         [row for table in tables for row in table.controls()],
         [row for table in tables for row in table.adapting()],
+        [row for table in tables for row in table.contrasts()],
         [*notices, *unscored, *condensed(said)],
     )
 
@@ -412,6 +420,34 @@ class _Table:
                     "rounds": cell.rounds,
                     "learns": build_strategy(cell.strategy).learns,
                     "gain_over_one_shot": gain,
+                }
+
+    def contrasts(self) -> Iterator[dict[str, Any]]:
+        """The default predictor against each other one, with the same and with its own anchors."""
+        protocol, budget = self.protocol, self.protocol.stated_budget
+        default = Cell(self.name, protocol.default_strategy, protocol.default_predictor, budget)
+        pairs = [
+            (default._replace(strategy=strategy), default._replace(strategy=strategy, predictor=p))
+            for strategy in (protocol.default_strategy, "random")
+            for p in protocol.predictors
+            if p != protocol.default_predictor
+        ]
+        pairs += [(default, default._replace(strategy=s, predictor=p)) for s, p in OWN_ANCHORS]
+        for ours, other in pairs:
+            if (ours, PRIMARY) in self.scores and (other, PRIMARY) in self.scores:
+                gain = self._gain(ours, other, PRIMARY)
+                gain.pop("p")
+                yield {
+                    "dataset": self.name,
+                    "budget": budget,
+                    "strategy": ours.strategy,
+                    "predictor": ours.predictor,
+                    "against_strategy": other.strategy,
+                    "against_predictor": other.predictor,
+                    "value": self.mean(ours, PRIMARY),
+                    "against": self.mean(other, PRIMARY),
+                    "gain": gain,
+                    "ratio": self._ratio(ours, other, PRIMARY),
                 }
 
     def notices(self) -> Iterator[str]:
