@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mechpert_al.evaluation.comparison import CONTROL_RULES, Comparison, summarise
+from mechpert_al.evaluation.comparison import Comparison, summarise
 from mechpert_al.evaluation.grid import Cell, SplitScores
 from mechpert_al.evaluation.metrics import METRICS
 from mechpert_al.evaluation.protocol import Protocol
 from mechpert_al.evaluation.screen import Split
+from mechpert_al.evaluation.statements import CONTROL_RULES
 from mechpert_al.evaluation.statistics import CrossedBootstrap, holm
 
 GENES = np.array([f"G{i:02}" for i in range(12)])
