@@ -165,7 +165,7 @@ def _answers(
         if stored is None:
             continue
         judged = judge(stored.text, question.targets, candidates)
-        for target in question.targets:
+        for target in judged.proposals:
             record = {
                 "agent": agent,
                 "target": target,

@@ -110,6 +110,11 @@ class Hosts:
     left_out: Mapping[str, Fault]
     abilities: Mapping[str, Abilities]
 
+    def close(self) -> None:
+        """End all connections."""
+        for host in self.there:
+            host.server.close()
+
 
 def addresses(description: Description, given: Sequence[str] = ()) -> tuple[str, ...]:
     """Where servers are: as given, else by the description, OLLAMA_HOST, or the usual port."""
@@ -148,15 +153,26 @@ def connect(description: Description, given: Sequence[str] = ()) -> Hosts:
         if other is not None:
             left_out[host.server.host] = other
     hosts = tuple(host for host in there if host.server.host not in left_out)
+    for server in servers:
+        if server.host in left_out:
+            server.close()
     if not hosts:
         raise none_left(tuple(left_out.values()))
-    abilities = {name: hosts[0].server.abilities(name) for name in description.models}
+    try:
+        return Hosts(hosts, left_out, _abilities(description, hosts[0]))
+    except Fault:
+        Hosts(hosts, {}, {}).close()
+        raise
+
+
+def _abilities(description: Description, host: Host) -> dict[str, Abilities]:
+    found = {name: host.server.abilities(name) for name in description.models}
     for agent in description.agents.values():
-        if agent.think and abilities[agent.model].can_think is False:
+        if agent.think and found[agent.model].can_think is False:
             raise Fault(
                 "cannot_think", f"agent {agent.name!r} is to think, but {agent.model!r} cannot"
             )
-    return Hosts(hosts, left_out, abilities)
+    return found
 
 
 def none_left(faults: Sequence[Fault]) -> Fault:

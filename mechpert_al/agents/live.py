@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -189,16 +190,16 @@ def ask(
     """
     place = Path(folder)
     refuse_other(place)
-    joined = connect(description, hosts)
-    for host, fault in joined.left_out.items():
-        note(f"Left out: {host}: {fault.message} {fault.hint}")
-    questions = questions_of(description, candidates, targets, joined.abilities)
-    for name, n_shown in questions.shown.items():
-        if n_shown < len(candidates):
-            note(f"{name}: {n_shown} of {len(candidates)} candidates fit into a prompt")
-    with AnswerStore(place) as store:
-        run = Run(questions, joined, store, tell, patience)
-        return _until_done(run, _panel_folder(place, questions, joined))
+    with closing(connect(description, hosts)) as joined:
+        for fault in joined.left_out.values():
+            note(f"Left out: {fault.message} {fault.hint}")
+        questions = questions_of(description, candidates, targets, joined.abilities)
+        for name, n_shown in questions.shown.items():
+            if n_shown < len(candidates):
+                note(f"{name}: {n_shown} of {len(candidates)} candidates fit into a prompt")
+        with AnswerStore(place) as store:
+            run = Run(questions, joined, store, tell, patience)
+            return _until_done(run, _panel_folder(place, questions, joined))
 
 
 def _panel_folder(place: Path, questions: Questions, joined: Hosts) -> PanelFolder:

@@ -124,6 +124,7 @@ class Questions:
         body = {
             "model": agent.model,
             "messages": conversation,
+            "tools": [],  # as the client sends it, so that what is kept is what was sent
             "format": answer_schema(
                 question.targets,
                 listed,

@@ -75,8 +75,8 @@ class Stored(NamedTuple):
 
 
 def canonical(body: Mapping[str, Any]) -> bytes:
-    """The bytes of a request that are hashed."""
-    return json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    """The bytes of a request that are hashed; the order of keys counts, as it does in a schema."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def key_of(body: Mapping[str, Any], digest: str) -> str:

@@ -1,0 +1,139 @@
+"""Asking a panel over real sockets, without faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mechpert_al.agents import read_panel
+from mechpert_al.agents.answers import judge
+from mechpert_al.agents.asking import Patience
+from mechpert_al.agents.description import Description, completed
+from mechpert_al.agents.live import Asked, ask
+from mechpert_al.agents.store import AnswerStore
+from mechpert_al.config import PanelDescription
+from mechpert_al.testing.agents import FakeOllama, answers, good_answer
+
+GENES = tuple(f"GENE{number}" for number in range(1, 25))
+QUICK = Patience(pause=0.01, longest=0.02, busy_tries=3)
+
+
+def description(**settings: object) -> Description:
+    agents = {
+        "one": {"lens_text": "Look at regulation."},
+        "two": {"lens_text": "Look at complexes."},
+        "base": {"lens_text": "Look at similarity.", "role": "baseline"},
+    }
+    base = {"name": "toy", "model": "fake:1b", "agent": agents, "max_regulators": 4}
+    return completed(PanelDescription.model_validate({**base, **settings}))
+
+
+def run(folder: Path, *servers: FakeOllama, n: int = 6, **settings: object) -> Asked:
+    told = description(read_timeout=1.0, connect_timeout=1.0, **settings)
+    hosts = [server.host for server in servers]
+    return ask(told, GENES, GENES[:n], folder, hosts=hosts, patience=QUICK)
+
+
+def test_every_agent_answers_every_target(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        asked = run(tmp_path, server)
+    assert asked.unanswered == {"one": [], "two": [], "base": []}
+    panel = read_panel(tmp_path)
+    assert panel.candidates == GENES
+    assert panel.voters == ("one", "two")
+    assert all(panel.answered[name] == set(GENES[:6]) for name in panel.agents)
+    assert not panel.dropped
+    # every proposal is exactly what the server said
+    said = {}
+    for body in server.answered:
+        target = body["format"]["properties"]["target"]["enum"][0]
+        agent = {"reg": "one", "com": "two", "sim": "base"}[
+            body["messages"][0]["content"].split("Look at ")[1][:3]
+        ]
+        said[agent, target] = judge(good_answer(body), [target], GENES).proposals[target]
+    assert len(said) == 18
+    found: dict = {key: [] for key in said}
+    for h in panel.hypotheses:
+        found[h.agent, h.target].append((h.regulator, h.direction, h.confidence))
+    assert found == {
+        key: [(p["gene"], p["direction"], p["confidence"]) for p in proposals]
+        for key, proposals in said.items()
+    }
+
+
+def test_nothing_is_asked_twice(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        run(tmp_path, server, n=4)
+        before = (tmp_path / "01-one.jsonl").read_bytes()
+        assert len(server.asked) == 12
+        run(tmp_path, server, n=4)
+        assert len(server.asked) == 12
+        assert (tmp_path / "01-one.jsonl").read_bytes() == before
+        run(tmp_path, server, n=7)
+        assert len(server.asked) == 21
+
+
+def test_earlier_targets_stay_in_the_panel(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        run(tmp_path, server, n=7)
+        run(tmp_path, server, n=2)
+    assert read_panel(tmp_path).answered["one"] == set(GENES[:7])
+
+
+def test_agents_are_independent(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        run(tmp_path, server)
+    for body in server.asked:
+        text = "".join(message["content"] for message in body["messages"])
+        assert text.count("Look at ") == 1
+        assert "made up" not in text  # what fake answers state as mechanism
+
+
+def test_the_target_stands_last_and_all_before_it_is_shared(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        run(tmp_path, server)
+    commons = {body["messages"][0]["content"] for body in server.asked}
+    assert len(commons) == 3  # one an agent
+    for body in server.asked:
+        target = body["format"]["properties"]["target"]["enum"][0]
+        assert len(body["messages"]) == 2
+        assert body["messages"][1]["content"] == f"Target: {target}"
+
+
+@pytest.mark.parametrize("per_call", [2, 4])
+def test_several_targets_in_a_call(tmp_path: Path, per_call: int) -> None:
+    with FakeOllama() as server:
+        asked = run(tmp_path, server, targets_per_call=per_call)
+    assert len(server.asked) == 3 * -(-6 // per_call)
+    assert not any(asked.unanswered.values())
+    assert read_panel(tmp_path).answered["two"] == set(GENES[:6])
+
+
+def test_two_servers_share_the_work(tmp_path: Path) -> None:
+    with FakeOllama(seconds=0.02) as first, FakeOllama(seconds=0.02) as second:
+        run(tmp_path, first, second, n=20)
+        assert len(first.asked) + len(second.asked) == 60
+        assert min(len(first.asked), len(second.asked)) > 10
+
+
+def test_an_answer_is_asked_for_again_with_its_error(tmp_path: Path) -> None:
+    bad = answers(lambda text: text.replace("confidence_percent", "confidence"))
+    with FakeOllama(script=[bad] * 1) as server:
+        asked = run(tmp_path, server, n=1, max_regulators=1, agent={"x": {"lens_text": "Look"}})
+    if len(server.asked) == 2:  # the made-up answer had a proposal to spoil
+        told = server.asked[1]["messages"][-1]["content"]
+        assert "confidence_percent must be a whole number" in told
+    assert asked.unanswered == {"x": []}
+
+
+def test_the_store_can_be_verified_and_shows_what_was_changed(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        run(tmp_path, server, n=3)
+    with AnswerStore(tmp_path) as store:
+        assert store.damage() == []
+        assert len(store.keys()) == 9
+        key = sorted(store.keys())[0]
+        assert store.body(key) in server.asked
+        store._database.execute("UPDATE answers SET text = '{}' WHERE key = ?", (key,))
+        assert store.damage() == [f"answer {key}: its text is not what came"]
