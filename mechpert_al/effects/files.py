@@ -78,13 +78,26 @@ def write_effects(table: EffectTable, path: str | Path) -> Path:
         If it cannot be written there.
     """
     path = Path(path)
-    annotated = to_anndata(table)
     try:
-        with atomic.writing(path) as draft:
-            annotated.write_h5ad(draft, compression="gzip")
+        atomic.write_bytes(path, file_image(table))
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error})", "Choose another place.") from error
     return path
+
+
+def file_image(table: EffectTable) -> bytes:
+    """The bytes of a table's effects file; the same table always gives the same bytes.
+
+    The file is made in memory: HDF5 may end the whole process when a disk is full.
+    """
+    import h5py
+    from anndata.io import write_elem
+
+    with h5py.File("effects", "w", driver="core", backing_store=False) as file:
+        write_elem(file, "/", to_anndata(table), dataset_kwargs={"compression": "gzip"})
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
 
 
 def to_anndata(table: EffectTable) -> AnnData:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from mechpert_al import atomic
 from mechpert_al.design import Batch, Pick
-from mechpert_al.effects import EffectTable, read_effects, write_effects
+from mechpert_al.effects import EffectTable, read_effects
 from mechpert_al.effects.annotated import AnnotatedFile
-from mechpert_al.effects.files import KEY
+from mechpert_al.effects.files import KEY, file_image
 from mechpert_al.errors import DataError, IntegrityError, MechPertError
 from mechpert_al.loop.journal import Journal, Reading
 from mechpert_al.loop.lock import writing_alone
@@ -256,8 +256,7 @@ class CampaignFolder:
         if table is None:
             self.effects_file.unlink(missing_ok=True)
             return
-        with atomic.writing(self.effects_file) as place:
-            write_effects(table, place)
+        atomic.write_bytes(self.effects_file, file_image(table))
 
     def mend(self) -> tuple[str, ...]:
         """Derive what an interrupted command left undone, if that can be done now.

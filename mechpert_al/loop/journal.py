@@ -181,9 +181,11 @@ class Journal:
         """
         record, line = _sealed(len(after.records) + 1, after.last_hash, content)
         data = line + b"\n" if after.is_ended else b"\n" + line + b"\n"
-        flags = os.O_WRONLY | os.O_CLOEXEC | (0 if after.records else os.O_CREAT | os.O_EXCL)
+        if not after.records:
+            self._begin(data)
+            return Reading((record,), len(data))
         try:
-            handle = os.open(self.path, flags, 0o666)
+            handle = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
         except OSError as error:
             raise DataError(f"{self.path}: cannot be written ({error.strerror})") from error
         try:
@@ -194,9 +196,16 @@ class Journal:
             self._write(handle, after.size, data)
         finally:
             os.close(handle)
-        if not after.records:
-            atomic.sync(self.path.parent)
         return Reading((*after.records, record), after.size + len(data))
+
+    def _begin(self, data: bytes) -> None:
+        """Make the file with its first record in one step: an empty journal never exists."""
+        if self.path.exists():
+            raise DataError(f"{self.path}: is there already", "A journal is begun once.")
+        try:
+            atomic.write_bytes(self.path, data)
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be written ({error.strerror})") from error
 
     def _write(self, handle: int, start: int, data: bytes) -> None:
         """Write at a place, in place of what stands there; on failure nothing stands there."""
@@ -251,7 +260,7 @@ def _opened(line: bytes, number: int, previous: str) -> Record:
 def _is_whole(text: bytes) -> bool:
     """Whether a text without line end is more than the beginning of a record."""
     try:
-        json.JSONDecoder().raw_decode(text.decode())
+        json.JSONDecoder().raw_decode(text.decode(errors="replace"))
     except ValueError:
         return False
     return True

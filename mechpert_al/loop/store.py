@@ -7,6 +7,7 @@ later version of a reader changes a number that was accepted.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from mechpert_al import atomic
-from mechpert_al.effects import EffectTable, read_effects, write_effects
+from mechpert_al.effects import EffectTable, read_effects
+from mechpert_al.effects.files import file_image
 from mechpert_al.effects.sources import sha256_of
 from mechpert_al.errors import DataError, IntegrityError
 
@@ -72,11 +74,11 @@ class Store:
 
     def put_table(self, table: EffectTable) -> str:
         """Keep accepted effects; the name they got in the store."""
-        with _written(self.folder), atomic.draft(self.folder, "effects") as place:
-            write_effects(table, place)
-            name = f"{sha256_of(place)}.h5ad"
-            if not self._has(name):
-                atomic.publish(place, self.folder / name)
+        image = file_image(table)
+        name = f"{hashlib.sha256(image).hexdigest()}.h5ad"
+        if not self._has(name):
+            with _written(self.folder):
+                atomic.write_bytes(self.folder / name, image)
         return name
 
     # ------------------------------------------------------------------ out

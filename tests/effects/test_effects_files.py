@@ -159,11 +159,12 @@ def test_a_failed_write_leaves_the_old_file(
     path = write_effects(table, tmp_path / "effects.h5ad")
     before = path.read_bytes()
 
-    def half_a_write(annotated: anndata.AnnData, draft: Path, **options: object) -> None:
-        draft.write_bytes(b"half")
+    def half_a_write(draft: Path, image: bytes) -> None:
+        with draft.open("wb") as file:
+            file.write(image[: len(image) // 2])
         raise OSError("disk full")
 
-    monkeypatch.setattr(anndata.AnnData, "write_h5ad", half_a_write)
+    monkeypatch.setattr(Path, "write_bytes", half_a_write)
     with pytest.raises(DataError, match=r"effects\.h5ad: cannot be written \(disk full\)"):
         write_effects(table, path)
     assert path.read_bytes() == before

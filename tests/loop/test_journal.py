@@ -260,7 +260,7 @@ def test_foreign_format_says_so(tmp_path):
 def test_a_journal_is_never_begun_twice(tmp_path):
     journal = written(tmp_path / "j", CONTENTS[:1])
 
-    with pytest.raises(DataError, match="exists"):
+    with pytest.raises(DataError, match="is there already"):
         journal.append(Reading(), CONTENTS[0])
 
 
