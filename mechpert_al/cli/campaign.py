@@ -89,12 +89,14 @@ def new(
     "--max-per-group", type=click.IntRange(min=1), help="The most genes of one group of --cost."
 )
 @click.option("--strategy", help="How it is chosen; by default as in campaign.toml.")
+@click.option("--seed", type=click.IntRange(min=0), help="By default as in campaign.toml.")
 @_dry_run
 @json_option
 def propose(
     folder: Path,
     n: int,
     strategy: str | None,
+    seed: int | None,
     dry_run: bool,
     as_json: bool,
     **limits: Any,
@@ -108,7 +110,9 @@ def propose(
     opened = _opened(folder)
     constraints, said = opened.constraints(**limits)
     round_number = len(opened.state.rounds) + 1
-    batch = opened.propose(n, constraints=constraints, strategy=strategy, dry_run=dry_run)
+    batch = opened.propose(
+        n, constraints=constraints, strategy=strategy, seed=seed, dry_run=dry_run
+    )
     if not dry_run:
         round_number = len(opened.state.rounds)
     path = None if dry_run else opened.folder.order_file(round_number)

@@ -23,7 +23,7 @@ from mechpert_al.loop.delivery import Decision, sorted_out, under_our_names
 from mechpert_al.loop.exporting import Export, ExportOptions, Format, export, with_settings
 from mechpert_al.loop.folder import PATIENCE, CampaignFolder, Snapshot, batch_of, now
 from mechpert_al.loop.intake import Intake, Prepared, notices_of, prepared, record_of
-from mechpert_al.loop.ordering import Ground, constraints_from, ground_of, next_batch
+from mechpert_al.loop.ordering import Ground, chosen, constraints_from, ground_of, next_batch
 from mechpert_al.loop.state import AnyEvent, CampaignState, Proposed
 from mechpert_al.loop.status import Status, status_of
 from mechpert_al.loop.verification import Verification, verified
@@ -194,6 +194,7 @@ class Campaign:
         *,
         constraints: Constraints | None = None,
         strategy: str | None = None,
+        seed: int | None = None,
         dry_run: bool = False,
     ) -> Batch:
         """The next batch, with reasons; it is pending from then on.
@@ -204,8 +205,8 @@ class Campaign:
             How many new genes; bridging genes come on top.
         constraints
             By default those of the settings.
-        strategy
-            Name; by default that of the settings.
+        strategy, seed
+            By default those of the settings.
         dry_run
             Only show what would be proposed.
 
@@ -217,11 +218,10 @@ class Campaign:
             Contradictory constraints. Nothing is written then.
         """
         limits = self.constraints()[0] if constraints is None else constraints
+        settings = chosen(self.settings, strategy, seed)
         with self._reading() if dry_run else self._writing():
             state, effects = self.state, self.effects
-            batch, bridging = next_batch(
-                n, self.settings, state, self.ground, effects, limits, strategy
-            )
+            batch, bridging = next_batch(n, settings, state, self.ground, effects, limits)
             if dry_run:
                 return batch
             self._record(
@@ -231,7 +231,7 @@ class Campaign:
                     genes=batch.genes[: len(batch) - len(bridging.again)],
                     bridging=bridging.again,
                     strategy=batch.strategy,
-                    seed=self.settings.seed,
+                    seed=settings.seed,
                     consensus=self.knowledge.consensus.content_hash,
                     effects=None if effects is None else effects.content_hash,
                     constraints=_plain(limits),

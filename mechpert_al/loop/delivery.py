@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,13 @@ N_SHARED = 3
 
 Decision = Literal["replace", "replicate"]
 TableOf = Callable[[str], EffectTable]
+
+
+class Agreement(NamedTuple):
+    """Correlation of two profiles over the readouts they share; NaN if it cannot be told."""
+
+    correlation: float
+    n_readouts: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +53,7 @@ class Delivery:
     not_ordered
         Genes among the new ones that nobody ordered.
     agreement
-        For each bridging gene the correlation with its earlier profile; NaN if it cannot be told.
+        For each bridging gene, how its profile agrees with the earlier one.
     """
 
     file: str
@@ -56,7 +63,7 @@ class Delivery:
     replaced: tuple[str, ...] = ()
     pooled: tuple[str, ...] = ()
     not_ordered: tuple[str, ...] = ()
-    agreement: Mapping[str, float] = field(default_factory=dict)
+    agreement: Mapping[str, Agreement] = field(default_factory=dict)
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -295,9 +302,10 @@ def _difference(pair: _Pair) -> str:
 
 def _agreement(
     gene: str, table: EffectTable, sources: Sequence[Source], table_of: TableOf
-) -> float:
+) -> Agreement:
     new, old = _Pair(gene, table, table_of(sources[0].effects)).values
     shared = ~np.isnan(new) & ~np.isnan(old)
-    if shared.sum() < N_SHARED or not (np.ptp(new[shared]) > 0 and np.ptp(old[shared]) > 0):
-        return float("nan")
-    return float(np.corrcoef(new[shared], old[shared])[0, 1])
+    n = int(shared.sum())
+    if n < N_SHARED or not (np.ptp(new[shared]) > 0 and np.ptp(old[shared]) > 0):
+        return Agreement(float("nan"), n)
+    return Agreement(float(np.corrcoef(new[shared], old[shared])[0, 1]), n)

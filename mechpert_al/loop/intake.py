@@ -108,8 +108,11 @@ class Intake:
         lines = [f"{file}: {name} is {ours} ({why})" for name, ours, why in self.renamed] + [
             f"{file}: {gene} is not measured: {why}" for gene, why in self.not_measured.items()
         ]
-        for gene, correlation in found.agreement.items():
-            lines.append(f"bridging gene {gene}: r = {correlation:.2f} with its earlier profile")
+        for gene, told in found.agreement.items():
+            lines.append(
+                f"bridging gene {gene}: r = {told.correlation:.2f} with its earlier profile "
+                f"({told.n_readouts} readouts)"
+            )
         for names, what in (
             (found.new, "measured for the first time"),
             (found.replaced, "replaced"),
@@ -139,7 +142,7 @@ class Intake:
             "not_ordered": list(found.not_ordered),
             "renamed": [list(one) for one in self.renamed],
             "not_measured": dict(self.not_measured),
-            "bridging_agreement": dict(found.agreement),
+            "bridging_agreement": {gene: one._asdict() for gene, one in found.agreement.items()},
             "pending": sorted(self.pending),
             "notices": list(self.notices),
             "report": self.report.as_dict(),

@@ -186,6 +186,18 @@ def bridging_of(
     return Bridging(again, tuple(gene for gene in genes if gene not in waiting))
 
 
+def chosen(
+    settings: CampaignSettings, strategy: str | None = None, seed: int | None = None
+) -> CampaignSettings:
+    """The settings with another strategy or seed."""
+    design = settings.design
+    if strategy is not None:
+        design = design.model_copy(update={"strategy": strategy})
+    return settings.model_copy(
+        update={"design": design, "seed": settings.seed if seed is None else seed}
+    )
+
+
 def next_batch(
     n: int,
     settings: CampaignSettings,
@@ -193,7 +205,6 @@ def next_batch(
     ground: Ground,
     effects: EffectTable | None,
     constraints: Constraints,
-    strategy: str | None = None,
 ) -> tuple[Batch, Bridging]:
     """The next batch: new genes in order, then the bridging genes.
 
@@ -205,8 +216,6 @@ def next_batch(
         All measurements so far.
     constraints
         Of this batch; what is excluded for good is added.
-    strategy
-        Name; by default that of the settings.
 
     Raises
     ------
@@ -230,7 +239,7 @@ def next_batch(
             knowledge,
             n,
             effects=None if effects is None or not anchors else effects.take(anchors),
-            strategy=strategy or settings.design.strategy,
+            strategy=settings.design.strategy,
             candidates=ground.candidates,
             pending=tuple(state.pending),
             constraints=replace(constraints, must_include=first, budget=budget),
