@@ -229,6 +229,8 @@ class Run:
         first = answer.body if task.again is None else self.questions.request(task.question)[0]
         self.store.add(
             task.key,
+            task.question.agent,
+            task.question.targets,
             first,
             answer.body,
             answer.text,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mechpert_al.config import AgentDescription, PanelDescription, load_toml
@@ -149,3 +149,14 @@ def _cards(path: Path, length: int) -> dict[str, str]:
         gene: card if len(card) <= length else card[: length - 1].rstrip() + "…"
         for gene, card in zip(table["gene"], table["card"], strict=True)
     }
+
+
+def seeded(description: Description, seed: int | None) -> Description:
+    """The same description with another seed for all agents; None leaves it as it is."""
+    if seed is None:
+        return description
+    agents = {
+        name: replace(agent, options={**agent.options, "seed": seed})
+        for name, agent in description.agents.items()
+    }
+    return replace(description, agents=agents)

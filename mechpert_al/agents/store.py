@@ -36,7 +36,8 @@ SHARED = 1000
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS texts (sha256 TEXT PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, body BLOB NOT NULL, model_digest TEXT NOT NULL,
+    key TEXT PRIMARY KEY, agent TEXT NOT NULL, targets TEXT NOT NULL,
+    body BLOB NOT NULL, model_digest TEXT NOT NULL,
     answered_key TEXT NOT NULL, answered_body BLOB NOT NULL,
     text TEXT NOT NULL, text_sha256 TEXT NOT NULL,
     attempts INTEGER NOT NULL, {" ".join(f"{name} REAL," for name in Usage._fields)}
@@ -69,6 +70,7 @@ class Stored(NamedTuple):
     """An answer as it is kept."""
 
     key: str
+    targets: tuple[str, ...]
     text: str
     attempts: int
     usage: Usage
@@ -174,6 +176,8 @@ class AnswerStore:
     def add(
         self,
         key: str,
+        agent: str,
+        targets: Sequence[str],
         body: Mapping[str, Any],
         answered_body: Mapping[str, Any],
         text: str,
@@ -185,7 +189,7 @@ class AnswerStore:
 
         Parameters
         ----------
-        key, body
+        key, agent, targets, body
             The question, as it was asked for the first time.
         answered_body
             The request that brought the answer: the first one, or a later one that told what was
@@ -201,9 +205,9 @@ class AnswerStore:
             first = self._packed(body)
             last = first if answered_body is body else self._packed(answered_body)
             self._insert("answers", (
-                key, first, origin.digest, key_of(answered_body, origin.digest), last, text,
-                _sha256(text), attempts, *usage, origin.host, origin.server_version, origin.model,
-                origin.quantisation, _now(),
+                key, agent, json.dumps(list(targets)), first, origin.digest,
+                key_of(answered_body, origin.digest), last, text, _sha256(text), attempts, *usage,
+                origin.host, origin.server_version, origin.model, origin.quantisation, _now(),
             ))  # fmt: skip
 
     def add_failure(
@@ -263,8 +267,13 @@ class AnswerStore:
     def get(self, key: str) -> Stored | None:
         """The answer to a question, if it is there."""
         fields = ", ".join(Usage._fields)
-        rows = self._rows(f"SELECT text, attempts, {fields} FROM answers WHERE key = ?", key)
-        return Stored(key, rows[0][0], rows[0][1], Usage(*rows[0][2:])) if rows else None
+        rows = self._rows(
+            f"SELECT targets, text, attempts, {fields} FROM answers WHERE key = ?", key
+        )
+        if not rows:
+            return None
+        targets, text, attempts, *usage = rows[0]
+        return Stored(key, tuple(json.loads(targets)), text, attempts, Usage(*usage))
 
     def keys(self) -> frozenset[str]:
         """Keys of all questions that are answered."""

@@ -14,10 +14,12 @@ COMMANDS = {
     "predict": Lazy("mechpert_al.cli.predict:predict", "Profiles of unmeasured perturbations."),
     "campaign": Lazy("mechpert_al.cli.campaign:campaign", "A screen, batch by batch, in a folder."),
     "data": Lazy("mechpert_al.cli.data:data", "Public data sets: list, fetch, find."),
+    "ask": Lazy("mechpert_al.cli.ask:ask", "Query live agents into a panel folder."),
     "panel": Lazy("mechpert_al.cli.panel:panel", "What the agents of a panel say; check, import."),
     "effects": Lazy("mechpert_al.cli.effects:effects", "Measurements: convert to effects, check."),
     "network": Lazy("mechpert_al.cli.network:network", "Prior networks: check, rank genes."),
     "symbols": Lazy("mechpert_al.cli.symbols:symbols", "Gene symbols: outdated, damaged, unknown."),
+    "doctor": Lazy("mechpert_al.cli.doctor:doctor", "What live agents need: is it all there?"),
 }
 
 WELCOME = """\

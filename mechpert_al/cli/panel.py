@@ -78,6 +78,23 @@ def check(panel_path: str, effects_path: Path | None, as_json: bool) -> None:
         _print_calibration(document["calibration"])
 
 
+@panel.command(epilog="Example: mechpert-al panel verify my-panel")
+@click.argument("folder", metavar="PANEL", type=click.Path(path_type=Path))
+@json_option
+def verify(folder: Path, as_json: bool) -> None:
+    """Derive every hash of a live panel's answer store again, and its files from the answers."""
+    from mechpert_al.agents.verification import verified
+
+    found = verified(folder)
+    if as_json:
+        print_json({**found._asdict(), "is_whole": True})
+    else:
+        click.echo(
+            f"{folder}: {found.n_answers} answers and {found.n_failures} failed tries are what "
+            f"was written; {found.n_lines} lines of the panel are what the answers say."
+        )
+
+
 @panel.command(
     "import",
     epilog="Example: mechpert-al panel import proposals.csv -o my-panel --candidates genes.txt",

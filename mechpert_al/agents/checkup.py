@@ -1,0 +1,111 @@
+"""What live agents need on this machine, looked at line by line, each with its remedy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+from mechpert_al.agents.description import Description
+from mechpert_al.agents.faults import Fault
+from mechpert_al.agents.hosts import addresses, named
+from mechpert_al.agents.ollama import Server, how_to_get
+from mechpert_al.datasets import DATA_VARIABLE, cache_dir
+from mechpert_al.datasets.shipped import CACHE_VARIABLE
+from mechpert_al.errors import MechPertError
+from mechpert_al.symbols import SymbolTable
+
+#: Below this many gigabytes a disk counts as nearly full.
+LEAST_FREE = 2.0
+PACKAGES = ("mechpert-al", "ollama", "httpx", "numpy", "scipy", "pandas", "anndata", "scikit-learn")
+
+
+class Line(NamedTuple):
+    """One thing that was looked at; ``remedy`` is empty when all is well."""
+
+    what: str
+    is_well: bool
+    found: str
+    remedy: str = ""
+
+
+def checkup(descriptions: Sequence[Description], hosts: Sequence[str] = ()) -> Iterator[Line]:
+    """Look at servers, models, the symbol table, versions and disks.
+
+    Parameters
+    ----------
+    descriptions
+        Panels that one would like to ask.
+    hosts
+        Addresses of servers; those of the descriptions by default.
+    """
+    wanted = [(address, one) for one in descriptions for address in addresses(one, hosts)]
+    for address in dict.fromkeys(address for address, _ in wanted):
+        needed = {name: one for at, one in wanted if at == address for name in one.models}
+        yield from _server(address, needed)
+    yield _symbols()
+    yield from _versions()
+    yield from _disks()
+    yield _data()
+
+
+def _server(address: str, needed: dict[str, Description]) -> Iterator[Line]:
+    what = f"server {address}"
+    server = Server(address)
+    try:
+        yield Line(what, True, f"Ollama {server.version()}")
+        there = server.models()
+    except Fault as fault:
+        yield Line(what, False, fault.message, fault.hint)
+        return
+    finally:
+        server.close()
+    for name, description in needed.items():
+        model = named(name, there)
+        what = f"model {name} (panel {description.settings.name})"
+        if model is None:
+            yield Line(what, False, "not there", how_to_get(name, lambda: there))
+        else:
+            yield Line(what, True, f"{model.parameters} {model.quantisation} {model.digest[:12]}")
+
+
+def _symbols() -> Line:
+    try:
+        table = SymbolTable.default()
+    except MechPertError as error:
+        return Line("symbols", False, error.message, error.hint)
+    return Line("symbols", True, f"{len(table.approved)} approved symbols, {table.origin}")
+
+
+def _versions() -> Iterator[Line]:
+    yield Line("Python", True, sys.version.split()[0])
+    for package in PACKAGES:
+        try:
+            yield Line(package, True, version(package))
+        except PackageNotFoundError:
+            yield Line(package, False, "not installed", f"pip install {package}")
+
+
+def _disks() -> Iterator[Line]:
+    for what, folder, variable in (
+        ("disk of the cache", cache_dir(), CACHE_VARIABLE),
+        ("disk of this folder", Path.cwd(), ""),
+    ):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        free = shutil.disk_usage(there).free / 1e9
+        is_well = free >= LEAST_FREE
+        remedy = "Make room" + (f", or name another folder in {variable}." if variable else ".")
+        yield Line(what, is_well, f"{free:.1f} GB free ({folder})", "" if is_well else remedy)
+
+
+def _data() -> Line:
+    folder = os.environ.get(DATA_VARIABLE)
+    if not folder:
+        return Line("data folder", True, f"{DATA_VARIABLE} is not set (shipped examples only)")
+    if Path(folder).is_dir():
+        return Line("data folder", True, folder)
+    return Line("data folder", False, f"{folder} is no folder", f"Set {DATA_VARIABLE} anew.")

@@ -1,0 +1,81 @@
+"""Whether a live panel is what was asked and answered: every hash and every line derived again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mechpert_al.agents.answers import judge
+from mechpert_al.agents.panel import Panel, read_panel
+from mechpert_al.agents.store import FILE, AnswerStore, Stored
+from mechpert_al.errors import IntegrityError, UsageError
+
+#: Faults that a message names.
+NAMED = 20
+
+
+class Verified(NamedTuple):
+    """What was found to be as it was written."""
+
+    n_answers: int
+    n_failures: int
+    n_lines: int
+
+
+def verified(folder: str | Path) -> Verified:
+    """Verify a live panel.
+
+    Parameters
+    ----------
+    folder
+        Its folder.
+
+    Raises
+    ------
+    UsageError
+        It holds no answer store: it was recorded or imported, not asked.
+    IntegrityError
+        Something is not as it was written; the message names it.
+    """
+    place = Path(folder)
+    if not (place / FILE).exists():
+        raise UsageError(
+            f"{place}: no answer store ({FILE}) there",
+            "Only panels that were asked with `mechpert-al ask` have one.",
+        )
+    panel = read_panel(place)
+    with AnswerStore(place) as store:
+        damage = store.damage()
+        n_lines = 0
+        for agent in panel.agents.values():
+            for number, line in enumerate(_lines(place / agent.file), start=1):
+                n_lines += 1
+                wrong = _difference(line, store.get(str(line.get("answer"))), panel)
+                if wrong:
+                    damage.append(f"{place / agent.file}, line {number}: {wrong}")
+        n_answers, n_failures = len(store.keys()), sum(1 for _ in store.failures())
+    if damage:
+        more = f"\n… and {len(damage) - NAMED} more" if len(damage) > NAMED else ""
+        raise IntegrityError(
+            f"{place}: {len(damage)} faults\n" + "\n".join(damage[:NAMED]) + more,
+            "If the store itself is sound, `mechpert-al ask` with the same arguments writes the "
+            "files anew. A damaged store cannot be mended: move it away and ask again.",
+        )
+    return Verified(n_answers, n_failures, n_lines)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def _difference(line: dict[str, Any], stored: Stored | None, panel: Panel) -> str:
+    """In what a line differs from the answer that it names; empty if in nothing."""
+    if stored is None:
+        return "its answer is not in the store"
+    target = line["target"]
+    proposals = judge(stored.text, stored.targets, frozenset(panel.candidates)).proposals
+    if proposals.get(target) != line["regulators"]:
+        return f"{target}: its regulators are not those of the answer"
+    return ""
