@@ -25,13 +25,17 @@ import pytest
 for _module in ("oracles", "predictors", "readers", "strategies"):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
-from mechpert_al.testing.oracles import OracleContract  # noqa: E402 - after the rewrite is asked for
+from mechpert_al.testing.oracles import (  # noqa: E402 - after the rewrite is asked for
+    MeasureContract,
+    OracleContract,
+)
 from mechpert_al.testing.predictors import PredictorContract  # noqa: E402
 from mechpert_al.testing.readers import ReaderContract  # noqa: E402
 from mechpert_al.testing.strategies import StrategyContract  # noqa: E402
 from mechpert_al.testing.toy import ToyScreen, toy_screen  # noqa: E402
 
 __all__ = [
+    "MeasureContract",
     "OracleContract",
     "PredictorContract",
     "ReaderContract",

@@ -7,29 +7,23 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from mechpert_al.errors import DataError
+from mechpert_al.virtual import Oracle, by_number
+
 Measure = Callable[[np.ndarray], np.ndarray]
 
 
-class OracleContract:
-    """What every source of measurements must do.
+class MeasureContract:
+    """What every source of measurements must do for design rounds.
 
-    An oracle is a function from candidate numbers, shape (n,), to their profiles, shape
-    (n, n_readouts), NaN = not measured. Subclass this and give the fixture ``measure`` and the
-    numbers that can be asked for::
-
-        class TestMyLab(OracleContract):
-            @pytest.fixture
-            def measure(self):
-                return MyLab(seed=1).measure
-
-            @pytest.fixture
-            def measurable(self):
-                return np.arange(20)
+    Rounds ask a function from candidate numbers, shape (n,), to profiles, shape (n, n_readouts),
+    NaN = not measured. Subclass this and give the fixtures ``measure`` and ``measurable``; for an
+    oracle of your own, `OracleContract` gives both.
     """
 
     @pytest.fixture
     def measure(self) -> Measure:
-        """The oracle under test: the subclass overrides this."""
+        """The function under test: the subclass overrides this."""
         raise TypeError(f"{type(self).__name__} does not give the fixture 'measure'")
 
     @pytest.fixture
@@ -73,7 +67,59 @@ class OracleContract:
         np.testing.assert_array_equal(asked, measurable[:3])
 
     @pytest.mark.parametrize("number", [-1, 10**6])
-    def test_strangers_are_refused(self, measure: Measure, number: int) -> None:
+    def test_strange_numbers_are_refused(self, measure: Measure, number: int) -> None:
         """A number that is no candidate is an error, never another gene's profile."""
         with pytest.raises((ValueError, IndexError)):
             measure(np.array([number]))
+
+
+class OracleContract(MeasureContract):
+    """What every oracle must do.
+
+    Subclass it and give the oracle, and at least six genes that it can measure::
+
+        class TestMyLab(OracleContract):
+            @pytest.fixture
+            def oracle(self):
+                return MyLab(seed=1)
+
+            @pytest.fixture
+            def genes(self):
+                return ("AARS1", "HARS1", "POLR2A", "SF3B1", "RPL3", "RPS6")
+    """
+
+    @pytest.fixture
+    def oracle(self) -> Oracle:
+        """The oracle under test: the subclass overrides this."""
+        raise TypeError(f"{type(self).__name__} does not give the fixture 'oracle'")
+
+    @pytest.fixture
+    def genes(self) -> tuple[str, ...]:
+        """At least six genes that it can measure: the subclass overrides this."""
+        raise TypeError(f"{type(self).__name__} does not give the fixture 'genes'")
+
+    @pytest.fixture
+    def measure(self, oracle: Oracle, genes: tuple[str, ...]) -> Measure:
+        """The oracle as rounds ask it."""
+        return by_number(oracle, genes)
+
+    @pytest.fixture
+    def measurable(self, genes: tuple[str, ...]) -> np.ndarray:
+        """All of the genes, not in their order."""
+        return np.arange(len(genes))[::-1].copy()
+
+    def test_tables_are_labelled(self, oracle: Oracle, genes: tuple[str, ...]) -> None:
+        """Rows are the genes in the order asked for, columns the oracle's readouts."""
+        assert isinstance(oracle, Oracle)
+        assert len(set(oracle.readouts)) == len(oracle.readouts) > 0
+        for asked in (genes[:4], genes[:4][::-1], genes[2:3]):
+            table = oracle.measure(asked)
+            assert table.perturbations == tuple(asked)
+            assert table.readouts == tuple(oracle.readouts)
+            assert table.n_measured > 0
+
+    def test_strangers_are_refused(self, oracle: Oracle, genes: tuple[str, ...]) -> None:
+        """A gene that cannot be measured is named, with or without others beside it."""
+        for asked in (["NO_SUCH_GENE"], [*genes[:2], "NO_SUCH_GENE"]):
+            with pytest.raises(DataError, match="NO_SUCH_GENE"):
+                oracle.measure(asked)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mechpert_al.effects import EffectTable
 from mechpert_al.errors import DataError
 from mechpert_al.evaluation.screen import Screen, is_reserved, splits
-from mechpert_al.testing import OracleContract, ToyScreen, toy_screen
+from mechpert_al.testing import MeasureContract, ToyScreen, toy_screen
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_a_screen_needs_ten_candidates(world: ToyScreen) -> None:
         Screen.of("toy", blank, world.genes)
 
 
-class TestScreenAsOracle(OracleContract):
+class TestScreenAsOracle(MeasureContract):
     """A measured screen stands for the laboratory."""
 
     @pytest.fixture

@@ -19,7 +19,6 @@ from mechpert_al.virtual import (
     ResponseModel,
     VirtualLab,
     build_oracle,
-    by_number,
     oracle_names,
 )
 
@@ -235,12 +234,12 @@ def test_a_stranger_cannot_be_measured():
 
 class TestVirtualLabContract(OracleContract):
     @pytest.fixture
-    def measure(self):
-        return by_number(SMALL, SMALL.genes)
+    def oracle(self):
+        return SMALL
 
     @pytest.fixture
-    def measurable(self):
-        return np.array([5, 1, 40, 59, 0, 17])
+    def genes(self):
+        return tuple(SMALL.genes[i] for i in (5, 1, 40, 59, 0, 17))
 
 
 def test_the_lab_is_found_by_name():
