@@ -1,9 +1,10 @@
 """Simulated agents of stated precision, recall and calibration.
 
 Every ordered pair of genes is either related or not (`VirtualLab.related`). An agent names a
-related pair with probability recall, and any other with the probability that makes a share
-``precision`` of what it names related. Its stated confidences follow one beta distribution; the
-share of related pairs among those named with confidence c is the straight line
+related pair with the mean probability recall, and any other with the mean probability that makes a
+share ``precision`` of what it names related; within both, closer pairs come easier to mind, as far
+as stated (``nearness``): so its mistakes are near misses. Its stated confidences follow one beta
+distribution; the share of related pairs among those named with confidence c is the straight line
 
     precision + calibration × steepness × (c − confidence)
 
@@ -24,12 +25,15 @@ import numpy as np
 from mechpert_al.agents.panel import Agent, Answer, Dropped, Hypothesis, Panel, admit
 from mechpert_al.design.strategy import random_generator
 from mechpert_al.errors import UsageError
+from mechpert_al.virtual.odds import proportional_odds
 
 if TYPE_CHECKING:
     from mechpert_al.virtual.lab import VirtualLab
 
 #: Concentration of the beta distribution of stated confidences.
 CONCENTRATION = 3.0
+#: A hundred-fold change of odds for 0.1 of relatedness is enough.
+MOST_NEARNESS = 50
 #: What a simulated agent gives as its mechanism.
 MECHANISM = "simulated claim"
 
@@ -46,6 +50,9 @@ class AgentTraits:
         Share of the related pairs that it names, 0–1.
     calibration
         How much of the possible slope its confidences have, 0 (none) to 1.
+    nearness
+        How much likelier closer pairs are named, from 0 (all alike): among related pairs, and
+        among the others, odds are in proportion to exp(nearness × relatedness).
     confidence
         Mean of its stated confidences, above 0 and up to 1.
     hallucination
@@ -55,15 +62,18 @@ class AgentTraits:
     precision: float
     recall: float
     calibration: float = 1.0
+    nearness: float = 0.0
     confidence: float = 0.4
     hallucination: float = 0.0
 
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)
-            if not 0 <= value <= 1:
+            top = MOST_NEARNESS if one.name == "nearness" else 1
+            if not 0 <= value <= top:
                 raise UsageError(
-                    f"{one.name} of a simulated agent is {value}", "Expected a number from 0 to 1."
+                    f"{one.name} of a simulated agent is {value}",
+                    f"Expected a number from 0 to {top}.",
                 )
         if not (self.precision and self.confidence):
             raise UsageError("precision and confidence of a simulated agent are above 0")
@@ -167,9 +177,7 @@ def _answers(
     lab: VirtualLab, traits: AgentTraits, dice: np.ndarray, random: np.random.Generator
 ) -> list[Answer]:
     """What the agent says of every gene, most confident first, invented genes among it."""
-    odds = np.where(lab.related, traits.recall, traits.false_alarm(lab.base_rate))
-    np.fill_diagonal(odds, 0)
-    targets, regulators = np.nonzero(dice[0] < odds)
+    targets, regulators = np.nonzero(dice[0] < naming_odds(lab, traits))
     confidences = stated_confidence(
         traits,
         lab.base_rate,
@@ -185,6 +193,18 @@ def _answers(
         Answer(gene, [_proposal(*one) for one in sorted(claims, key=lambda c: (-c[1], c[0]))])
         for gene, claims in zip(lab.genes, said, strict=True)
     ]
+
+
+def naming_odds(lab: VirtualLab, traits: AgentTraits) -> np.ndarray:
+    """Probability that the agent names each pair (target, regulator), shape (n_genes, n_genes)."""
+    weights = np.exp(traits.nearness * lab.relatedness)
+    np.fill_diagonal(weights, 0)
+    odds = np.zeros_like(weights)
+    rates = ((lab.related, traits.recall), (~lab.related, traits.false_alarm(lab.base_rate)))
+    for pairs, rate in rates:
+        wanted = weights * pairs
+        odds += proportional_odds(wanted, rate * np.count_nonzero(wanted))
+    return odds
 
 
 def stated_confidence(

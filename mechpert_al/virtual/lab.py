@@ -29,6 +29,8 @@ RELATED_FROM = 0.3
 N_PROPOSALS = 7.5
 #: Mean confidence an agent states, unless its precision is higher.
 HABITUAL_CONFIDENCE = 0.4
+#: How much likelier an agent of quality 1 names closer pairs (see `AgentTraits`).
+NEARNESS = 10.0
 #: Quality and agreement of agents like those of the shipped panel.
 QUALITY, AGREEMENT = 0.6, 0.75
 
@@ -190,7 +192,13 @@ class VirtualLab:
         n_related = self.base_rate * (self.n_genes - 1)
         recall = min(1.0, min(N_PROPOSALS, self.n_genes - 1) * precision / n_related)
         confidence = max(HABITUAL_CONFIDENCE, precision)
-        return AgentTraits(precision, recall, 1.0, confidence, hallucination)
+        return AgentTraits(
+            precision,
+            recall,
+            nearness=NEARNESS * quality,
+            confidence=confidence,
+            hallucination=hallucination,
+        )
 
     def panel(
         self,

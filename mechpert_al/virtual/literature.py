@@ -13,6 +13,7 @@ from scipy import sparse
 from mechpert_al.design.strategy import random_generator
 from mechpert_al.errors import UsageError
 from mechpert_al.networks import PriorNetwork
+from mechpert_al.virtual.odds import proportional_odds
 
 
 def literature_network(
@@ -57,29 +58,11 @@ def literature_network(
     attraction = np.triu(np.outer(fame, fame), 1)
     n_links = n_genes * mean_degree / 2
     dice = random.random((2, n_genes, n_genes))
-    links = dice[0] < _odds(attraction, (1 - informativeness) * n_links)
-    links |= dice[1] < _odds(attraction * related, informativeness * n_links)
+    links = dice[0] < proportional_odds(attraction, (1 - informativeness) * n_links)
+    links |= dice[1] < proportional_odds(attraction * related, informativeness * n_links)
     links |= links.T
     return PriorNetwork(
         genes,
         sparse.csr_array(links.astype(np.float64)),
         sources={"simulated": int(links.sum()) // 2},
     )
-
-
-def _odds(attraction: np.ndarray, n_links: float) -> np.ndarray:
-    """Probabilities min(1, c × attraction) that sum to the wanted number of links.
-
-    Where there are not that many pairs to link, all of them are.
-    """
-    possible = attraction > 0
-    if n_links >= possible.sum():
-        return possible.astype(np.float64)
-    low, high = 0.0, 1 / attraction[possible].min()
-    for _ in range(60):
-        middle = (low + high) / 2
-        if np.minimum(1, middle * attraction).sum() < n_links:
-            low = middle
-        else:
-            high = middle
-    return np.minimum(1, low * attraction)
