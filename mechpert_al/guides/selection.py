@@ -161,7 +161,10 @@ def select_guides(
         if rows[gene]:
             found.problem(f"{gene} has no usable guide")
     targeting = [(gene, row) for gene, ours in usable.items() for row in ours]
-    none = [(NON_TARGETING, row) for row in _controls(library, controls, targeting, found)]
+    n_controls = _number_of_controls(controls, len(targeting))
+    none = [
+        (NON_TARGETING, row) for row in _controls(library, n_controls, controls is not None, found)
+    ]
     guides = [
         Guide(row.id, row.sequence, gene, wanted.get(gene) or row.ensembl_id, row.line)
         for gene, row in (*targeting, *none)
@@ -259,20 +262,16 @@ def _specific(
 
 
 def _controls(
-    library: GuideLibrary,
-    asked: float | None,
-    targeting: Sequence[tuple[str, LibraryRow]],
-    found: _Findings,
+    library: GuideLibrary, n: int, is_asked: bool, found: _Findings
 ) -> tuple[LibraryRow, ...]:
     """The first usable control guides of the library: the same in every order."""
-    n = _number_of_controls(asked, len(targeting))
-    taken = {row.sequence for _, row in targeting}
+    taken = {row.sequence.upper() for rows in library.of_gene.values() for row in rows}
     there = [
         row
         for row in _usable("control", library.controls, _Findings(library.source))
         if row.sequence not in taken
     ]
-    if len(there) < n and asked is not None:
+    if len(there) < n and is_asked:
         raise DataError(
             f"{library.source}: {n} control guides were asked for, the library has {len(there)}",
             "Ask for fewer (--control-guides), or give a library that has them.",
