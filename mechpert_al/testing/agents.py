@@ -40,7 +40,8 @@ class FakeOllama:
     models
         Digest by name.
     script
-        What to play instead of good answers.
+        What to play instead of good answers: an act for each question (None is a good answer), or
+        a function from the question's body to one.
     seconds
         How long a good answer takes.
     capabilities, context
@@ -48,7 +49,7 @@ class FakeOllama:
     """
 
     models: dict[str, str] = field(default_factory=lambda: {MODEL: DIGEST})
-    script: Iterable[Act | None] = ()
+    script: Iterable[Act | None] | Callable[[dict[str, Any]], Act | None] = ()
     seconds: float = 0.0
     capabilities: tuple[str, ...] | None = ("completion",)
     context: int = 32_768
@@ -60,7 +61,7 @@ class FakeOllama:
     is_dead: bool = False
 
     def __post_init__(self) -> None:
-        self._acts = iter(self.script)
+        self._acts = iter(()) if callable(self.script) else iter(self.script)
         self._lock = threading.Lock()
         self.stopping = threading.Event()
         self._server = _Sockets(("127.0.0.1", 0), Handler)
@@ -94,7 +95,7 @@ class FakeOllama:
         """Note a question, and what the script has for it."""
         with self._lock:
             self.asked.append(body)
-            return next(self._acts, None)
+            return self.script(body) if callable(self.script) else next(self._acts, None)
 
 
 class _Sockets(ThreadingHTTPServer):
@@ -219,15 +220,17 @@ class Handler(BaseHTTPRequestHandler):
         half = len(text) // 2
         self.begin_stream()
         if thinking:
-            self.send_piece(piece(body, "", message={"content": "", "thinking": thinking}))
+            self.send_piece(piece(body, "", thinking=thinking))
         self.send_piece(piece(body, text[:half]))
         self.send_piece(piece(body, text[half:], **{**_ending(body, text), **last}))
         self.end_stream()
 
 
-def piece(body: Mapping[str, Any], text: str, **more: Any) -> dict[str, Any]:
+def piece(body: Mapping[str, Any], text: str, thinking: str = "", **more: Any) -> dict[str, Any]:
     """One line of an answer."""
     message = {"role": "assistant", "content": text}
+    if thinking:
+        message["thinking"] = thinking
     return {"model": body["model"], "message": message, "done": False, **more}
 
 

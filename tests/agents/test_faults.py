@@ -1,0 +1,391 @@
+"""Every fault of a server, over real sockets: the folder stays whole, a second run completes it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mechpert_al.agents import read_panel
+from mechpert_al.agents.asking import Patience
+from mechpert_al.agents.description import Description, completed
+from mechpert_al.agents.live import Asked, ask
+from mechpert_al.agents.store import AnswerStore
+from mechpert_al.agents.verification import verified
+from mechpert_al.config import PanelDescription
+from mechpert_al.errors import BackendError
+from mechpert_al.testing import agents as fake
+from mechpert_al.testing.agents import MODEL, Act, FakeOllama
+
+GENES = ("ATF4", "DDIT3", "EIF2AK4", "PSMA1", "PSMA3", "PSMB1", "MED12", "CCNC")
+TARGETS = GENES[:3]
+QUICK = Patience(pause=0.01, longest=0.02, busy_tries=2)
+TRIES = 2
+
+
+def description(**settings: object) -> Description:
+    agents = {"one": {"lens_text": "Look at regulation."}, "two": {"lens_text": "At complexes."}}
+    base = {"name": "toy", "model": MODEL, "agent": agents, "max_regulators": 3, "tries": TRIES}
+    quick = {"read_timeout": 0.3, "connect_timeout": 0.5}
+    return completed(PanelDescription.model_validate({**base, **quick, **settings}))
+
+
+def run(folder: Path, *servers: FakeOllama, **settings: object) -> Asked:
+    hosts = [server.host for server in servers]
+    return ask(description(**settings), GENES, TARGETS, folder, hosts=hosts, patience=QUICK)
+
+
+def failures(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "failures.jsonl").read_text().splitlines()]
+
+
+def good(change: Callable[[dict], object]) -> Act:
+    """A good answer with one proposal, changed as a document."""
+
+    def changed(text: str) -> str:
+        document = json.loads(text)
+        proposal = {"gene": "CCNC", "direction": "same", "confidence_percent": 60, "mechanism": ""}
+        document["regulators"] = [proposal]
+        result = change(document)
+        return json.dumps(document if result is None else result)
+
+    return fake.answers(changed)
+
+
+def proposal(**changes: object) -> Act:
+    return good(lambda document: document["regulators"][0].update(changes))
+
+
+def first_meets(act: Act, n: int) -> Callable[[dict], Act | None]:
+    """Play an act the first times that the first agent is asked about the first target."""
+    left = [act] * n
+
+    def script(body: dict) -> Act | None:
+        is_first = body["format"]["properties"]["target"]["enum"] == ["ATF4"]
+        is_first &= "Look at regulation" in body["messages"][0]["content"]
+        return left.pop() if left and is_first else None
+
+    return script
+
+
+LONG = fake.piece({"model": MODEL}, '{"target": "ATF4", "regulators": []}')
+#: Name: what the server does, the kind under which it is kept, what the message must mention.
+SCRIPTS: dict[str, tuple[Act, str, str]] = {
+    "busy": (fake.status(503, "server busy"), "busy", "server busy"),
+    "too many": (fake.status(429, "slow down"), "busy", "slow down"),
+    "internal error": (fake.status(500, "llama runner stopped"), "server_error", "runner stopped"),
+    "proxy page": (fake.status(502, "<html>bad</html>", "text/html"), "server_error", "<html>"),
+    "error is a list": (
+        lambda handler, body: handler.send_whole(b"[1]", 500), "garbled", "not what an Ollama",
+    ),
+    "page with 200": (fake.whole(b"<html>hello</html>", "text/html"), "garbled", "not what"),
+    "a list with 200": (fake.whole(b"[]\n"), "garbled", "not what"),
+    "a number with 200": (fake.whole(b"3\n"), "garbled", "not what"),
+    "nothing with 200": (fake.whole(b""), "not_done", "done"),
+    "not UTF-8": (fake.whole(b'{"message": "\xff\xfe"}\n'), "garbled", ""),
+    "nested without end": (fake.whole(b'{"a":' * 200_000 + b"\n"), "garbled", "not what"),
+    "no message": (fake.whole(b'{"done": true}\n'), "garbled", "message"),
+    "hang at once": (fake.hang(), "hang", "no sign of life"),
+    "hang in the middle": (fake.hang(begun=True), "hang", "no sign of life"),
+    "reset at once": (fake.breaks(), "broken", "broke"),
+    "end at once": (fake.breaks(politely=True), "broken", "broke"),
+    "reset in the middle": (fake.breaks(begun=True), "broken", "broke"),
+    "half a chunk": (fake.breaks(in_chunk=True, politely=True), "broken", "broke"),
+    "half a line": (fake.stream(b'{"model": "fa'), "garbled", "not what"),
+    "load only": (fake.says("", done_reason="load"), "load_only", "load"),
+    "thinking only": (
+        fake.says("", thinking="hm", done_reason="length"), "thinking_only", "num_predict",
+    ),
+    "thinking only, ended": (fake.says("", thinking='{"target"'), "thinking_only", "thinking"),
+    "cut": (fake.ends(done_reason="length"), "cut", "length"),
+    "white space": (
+        fake.says('{"target"' + "\n " * 500, done_reason="length"), "white_space", "white space",
+    ),
+    "only white space": (fake.says("  \n\n "), "empty", "empty"),
+    "done is false": (fake.ends(done=False), "not_done", "done"),
+    "error in the stream": (
+        fake.stream(LONG, {"error": "an error was encountered"}), "error_in_stream", "encountered",
+    ),
+    "stream without end": (fake.stream(LONG), "not_done", "incomplete"),
+    "prompt filled the context": (
+        fake.ends(prompt_eval_count=1024), "truncated_prompt", "1024 tokens",
+    ),
+    "prompt cut to half": (fake.ends(prompt_eval_count=514), "truncated_prompt", "cut to half"),
+    "prompt hardly read": (fake.ends(prompt_eval_count=7), "truncated_prompt", "only 7 tokens"),
+    "not JSON": (fake.says("ATF4 is regulated by PERK."), "invalid", "not JSON"),
+    "JSON in talk": (fake.answers(lambda text: f"Here you are: {text}"), "invalid", "not JSON"),
+    "two documents": (fake.answers(lambda text: text + text), "invalid", "not JSON"),
+    "a list": (good(lambda document: [document]), "invalid", "expected an object"),
+    "another target": (good(lambda d: d.update(target="TP53")), "invalid", "not asked about"),
+    "confidence 100": (proposal(confidence_percent=100), "invalid", "from 1 to 99"),
+    "confidence 0": (proposal(confidence_percent=0), "invalid", "from 1 to 99"),
+    "confidence 1e15": (proposal(confidence_percent=10**15), "invalid", "from 1 to 99"),
+    "confidence 0.5": (proposal(confidence_percent=0.5), "invalid", "whole number"),
+    "confidence in words": (proposal(confidence_percent="high"), "invalid", "whole number"),
+    "confidence true": (proposal(confidence_percent=True), "invalid", "whole number"),
+    "direction up": (proposal(direction="up"), "invalid", "same or opposite"),
+    "direction 1": (proposal(direction=1), "invalid", "same or opposite"),
+    "gene is null": (proposal(gene=None), "invalid", "object with gene"),
+    "mechanism is a list": (proposal(mechanism=["x"]), "invalid", "must be a text"),
+    "not a number": (
+        fake.answers(lambda text: text.replace('"regulators"', '"x": NaN, "regulators"')),
+        "invalid", "NaN",
+    ),
+    "a key twice": (
+        fake.answers(lambda text: text.replace('"target"', '"target": "X", "target"')),
+        "invalid", "twice",
+    ),
+    "half a character": (proposal(mechanism="\ud800"), "invalid", "not JSON"),
+}  # fmt: skip
+
+
+def test_there_are_enough_scripts() -> None:
+    assert len(SCRIPTS) >= 25
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_folder_is_whole_and_a_second_run_completes_it(tmp_path: Path, name: str) -> None:
+    act, kind, mention = SCRIPTS[name]
+    n_calls = QUICK.busy_tries * TRIES if kind == "busy" else TRIES
+    with FakeOllama(script=first_meets(act, n_calls)) as server:
+        asked = run(tmp_path, server)
+        # the first question of the first agent met the fault at each try
+        assert asked.unanswered == {"one": ["ATF4"], "two": []}
+        panel = read_panel(tmp_path)
+        assert panel.answered == {"one": {"DDIT3", "EIF2AK4"}, "two": set(TARGETS)}
+        assert not panel.dropped
+        assert not [h for h in panel.hypotheses if (h.agent, h.target) == ("one", "ATF4")]
+        kept = failures(tmp_path)
+        assert [one["kind"] for one in kept] == [kind] * TRIES
+        assert [one["attempt"] for one in kept] == [1, 2]
+        assert all(mention in f"{one['message']} {one['remedy']}" for one in kept)
+        assert all(one["remedy"] and one["targets"] == ["ATF4"] for one in kept)
+        verified(tmp_path)
+        n_before = len(server.answered)
+        again = run(tmp_path, server)
+        assert again.unanswered == {"one": [], "two": []}
+        assert len(server.answered) == n_before + 1
+    assert read_panel(tmp_path).answered == {"one": set(TARGETS), "two": set(TARGETS)}
+    verified(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["cut", "white space", "thinking only", "prompt hardly read"])
+def test_the_next_try_has_more_room(tmp_path: Path, kind: str) -> None:
+    with FakeOllama(script=[SCRIPTS[kind][0]]) as server:
+        asked = run(tmp_path, server)
+    assert not any(asked.unanswered.values())
+    first, second = (body["options"] for body in server.asked[:2])
+    assert second["num_predict"] == 2 * first["num_predict"]
+    assert second["seed"] != first["seed"]
+
+
+def test_the_next_try_tells_what_was_wrong(tmp_path: Path) -> None:
+    with FakeOllama(script=[proposal(confidence_percent=100)]) as server:
+        run(tmp_path, server)
+    *first, answer, told = server.asked[1]["messages"]
+    assert first == server.asked[0]["messages"]  # what was read before is read again at no cost
+    assert json.loads(answer["content"])["regulators"][0]["confidence_percent"] == 100
+    assert "confidence_percent must be from 1 to 99, found 100" in told["content"]
+
+
+@pytest.mark.parametrize("gene", ["ATF4", "TP53", "ccnc"])
+def test_genes_that_may_not_be_proposed_are_asked_about_once_more_then_dropped(
+    tmp_path: Path, gene: str
+) -> None:
+    bad = proposal(gene=gene)
+    with FakeOllama(script=[bad, bad]) as server:
+        asked = run(tmp_path, server)
+    assert not any(asked.unanswered.values())
+    assert gene in server.asked[1]["messages"][-1]["content"]
+    panel = read_panel(tmp_path)
+    reason = "self_proposal" if gene == "ATF4" else "unknown_gene"
+    assert [(one.target, one.regulator, one.reason) for one in panel.dropped] == [
+        ("ATF4", gene, reason)
+    ]
+    assert "ATF4" in panel.answered["one"]
+    assert not [h for h in panel.hypotheses if h.agent == "one" and h.target == "ATF4"]
+    verified(tmp_path)
+
+
+def test_the_second_best_answer_counts_if_nothing_better_comes(tmp_path: Path) -> None:
+    def mixed(document: dict) -> None:
+        document["regulators"].append({**document["regulators"][0], "gene": "TP53"})
+
+    with FakeOllama(script=[good(mixed), fake.says("no")]) as server:
+        run(tmp_path, server)
+    panel = read_panel(tmp_path)
+    proposed = [h.regulator for h in panel.hypotheses if (h.agent, h.target) == ("one", "ATF4")]
+    assert proposed == ["CCNC"]
+    assert [one.regulator for one in panel.dropped] == ["TP53"]
+    verified(tmp_path)
+
+
+def test_several_targets_are_asked_one_by_one_after_a_cut(tmp_path: Path) -> None:
+    with FakeOllama(script=[fake.ends(done_reason="length")]) as server:
+        asked = run(tmp_path, server, targets_per_call=3)
+        assert not any(asked.unanswered.values())
+        assert len(server.asked) == 1 + 3 + 1
+        run(tmp_path, server, targets_per_call=3)
+        assert len(server.asked) == 5  # also the division is remembered
+    verified(tmp_path)
+
+
+def test_each_of_several_targets_must_come_back(tmp_path: Path) -> None:
+    def forget(text: str) -> str:
+        return json.dumps({"answers": json.loads(text)["answers"][:2]})
+
+    def repeat(text: str) -> str:
+        first, second, _ = json.loads(text)["answers"]
+        return json.dumps({"answers": [first, second, first]})
+
+    with FakeOllama(script=[fake.answers(forget), fake.answers(repeat)]) as server:
+        asked = run(tmp_path, server, targets_per_call=3)
+    assert asked.unanswered == {"one": list(TARGETS), "two": []}
+    told = [one["message"] for one in failures(tmp_path)]
+    assert "no answer for EIF2AK4" in told[0]
+    assert "ATF4 is answered twice" in told[1]
+
+
+# ---------------------------------------------------------------------- hosts and models
+def test_a_host_that_dies_is_left_out_and_its_work_done_elsewhere(tmp_path: Path) -> None:
+    with (
+        FakeOllama(script=[None, fake.dies()], seconds=0.02) as first,
+        FakeOllama(seconds=0.1) as second,
+    ):
+        asked = run(tmp_path, first, second)
+        assert list(asked.left_out) == [first.host]
+        assert len(first.answered) == 1
+        assert len(second.answered) == 5
+    assert not any(asked.unanswered.values())
+    assert {one["kind"] for one in failures(tmp_path)} == {"broken"}
+    verified(tmp_path)
+
+
+def test_when_the_last_host_dies_the_run_ends_and_keeps_what_it_has(tmp_path: Path) -> None:
+    with FakeOllama(script=[None, None, fake.dies()]) as server:
+        with pytest.raises(BackendError) as caught:
+            run(tmp_path, server)
+        assert caught.value.exit_code == 4
+        assert read_panel(tmp_path).answered == {"one": {"ATF4", "DDIT3"}, "two": set()}
+        server.is_dead = False
+        assert not any(run(tmp_path, server).unanswered.values())
+        assert len(server.answered) == 6
+
+
+def test_a_host_that_only_fails_is_left_out(tmp_path: Path) -> None:
+    with FakeOllama(script=[fake.status(500)] * 50) as bad, FakeOllama(seconds=0.05) as fine:
+        asked = run(tmp_path, bad, fine)
+    assert list(asked.left_out) == [bad.host]
+
+
+def test_hosts_that_are_down_at_the_beginning_do_not_matter(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        told = description(hosts=["http://127.0.0.1:9", server.host])
+        notes: list[str] = []
+        asked = ask(told, GENES, TARGETS, tmp_path, note=notes.append, patience=QUICK)
+    assert list(asked.left_out) == ["http://127.0.0.1:9"]
+    assert "ollama serve" in notes[0]
+    assert not any(asked.unanswered.values())
+
+
+def test_a_host_with_another_model_of_that_name_is_left_out(tmp_path: Path) -> None:
+    with FakeOllama() as first, FakeOllama(models={MODEL: "0" * 64}) as other:
+        asked = run(tmp_path, first, other)
+        assert list(asked.left_out) == [other.host]
+        assert not other.asked
+
+
+def test_a_tag_that_moves_stops_the_run_and_its_answers_are_not_kept(tmp_path: Path) -> None:
+    with FakeOllama(script=[None, fake.moves_tag()]) as server:
+        with pytest.raises(BackendError, match=re.escape("ffffffffffff and is now eeeeeeeeeeee")):
+            run(tmp_path, server)
+        read_panel(tmp_path)
+        asked = run(tmp_path, server)
+        assert not any(asked.unanswered.values())
+        assert len(server.answered) >= 6  # nothing of the old model counts for the new one
+    document = json.loads((tmp_path / "panel.json").read_text())
+    assert {agent["model_digest"] for agent in document["agents"].values()} == {"e" * 64}
+
+
+def test_a_model_that_cannot_think_is_told_beforehand(tmp_path: Path) -> None:
+    with FakeOllama() as server, pytest.raises(BackendError, match="cannot") as caught:
+        run(tmp_path, server, think=True)
+    assert "think = false" in caught.value.hint
+    assert not server.asked
+
+
+def test_the_server_refuses_to_think(tmp_path: Path) -> None:
+    refusal = fake.status(400, f'"{MODEL}" does not support thinking')
+    with FakeOllama(script=[refusal], capabilities=None) as server:
+        with pytest.raises(BackendError, match="cannot think"):
+            run(tmp_path, server, think=True)
+        assert server.asked[0]["think"] is True
+
+
+def test_a_thinking_model_is_told_not_to(tmp_path: Path) -> None:
+    with FakeOllama(capabilities=("completion", "thinking")) as server:
+        run(tmp_path, server)
+    assert {body["think"] for body in server.asked} == {False}
+
+
+def test_a_model_that_vanishes_is_said_with_its_remedy(tmp_path: Path) -> None:
+    def vanish(handler: fake.Handler, body: dict) -> None:
+        handler.fake.models.clear()
+        handler.send_json({"error": f"model '{MODEL}' not found"}, 404)
+
+    with FakeOllama(script=[None, vanish]) as server, pytest.raises(BackendError) as caught:
+        run(tmp_path, server)
+    assert f"ollama pull {MODEL}" in caught.value.hint
+    assert read_panel(tmp_path).answered["one"] == {"ATF4"}
+
+
+def test_a_refused_request_ends_the_run_if_nothing_was_answered(tmp_path: Path) -> None:
+    with FakeOllama(script=[fake.status(400, "bad format")]) as server:
+        with pytest.raises(BackendError, match="bad format"):
+            run(tmp_path, server)
+        assert len(server.asked) == 1
+
+
+def test_a_refused_request_among_others_leaves_only_its_target_unanswered(tmp_path: Path) -> None:
+    with FakeOllama(script=[None, fake.status(400, "too long")]) as server:
+        assert run(tmp_path, server).unanswered == {"one": ["DDIT3"], "two": []}
+
+
+def test_a_server_that_is_busy_for_a_while_is_asked_again(tmp_path: Path) -> None:
+    with FakeOllama(script=[fake.status(503)]) as server:
+        asked = run(tmp_path, server)
+    assert not any(asked.unanswered.values())
+    assert asked.progress.failures == {"busy": 1}
+    assert not failures(tmp_path)  # no try was lost
+
+
+# ---------------------------------------------------------------------- the case
+@pytest.mark.parametrize("check", "abcdefg")
+def test_an_answer_with_200_that_is_none(tmp_path: Path, cases: Path, check: str) -> None:
+    folder = cases / "ollama-200-without-answer"
+    expected = json.loads((folder / "expected.json").read_text())["checks"]
+    told = next(one for one in expected if one["id"] == check)
+    data = (folder / told["files"][0]).read_bytes()
+    # the count of tokens stands for a longer prompt: it must not be what the fault is found by
+    act = fake.whole(data, "application/x-ndjson")
+    with FakeOllama(script=first_meets(act, TRIES)) as server:
+        asked = run(tmp_path, server)
+    assert asked.unanswered == {"one": ["ATF4"], "two": []}
+    panel = read_panel(tmp_path)
+    assert [h for h in panel.hypotheses if (h.agent, h.target) == ("one", "ATF4")] == []
+    text = (tmp_path / "failures.jsonl").read_text()
+    with pytest.raises(Exception, match="ATF4") as caught:
+        asked.refuse_unanswered()
+    for wanted in told["must_mention"]:
+        words = [wanted] if isinstance(wanted, str) else wanted
+        assert any(word in text for word in words)
+        assert any(word in str(caught.value) for word in words)
+    said = "".join(
+        json.loads(line).get("message", {}).get("content", "") for line in data.splitlines()
+    )
+    assert [one["text"] for one in failures(tmp_path)] == [said] * TRIES
+    with AnswerStore(tmp_path) as store:
+        assert store.damage() == []
