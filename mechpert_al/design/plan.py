@@ -77,7 +77,7 @@ def plan(
     knowledge = known_from(panel, network)
     constraints = constraints or Constraints()
     method = build_strategy(strategy) if isinstance(strategy, str) else strategy
-    notices: list[str] = []
+    notices = list(knowledge.notices)
     wanted = knowledge.genes
     if candidates is not None:
         knowledge, wanted = with_candidates(knowledge, candidates, notices)

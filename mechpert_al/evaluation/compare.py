@@ -65,6 +65,7 @@ def compare(
         None if predictors is None else tuple(predictors),
         **settings,
     )
+    notices += knowledge.notices
     for screen in screens:
         smallest = min(protocol.budgets)
         pool = len(screen.numbers) - round(protocol.test_fraction * len(screen.numbers))
@@ -103,7 +104,7 @@ def compare_loop(loaded: LoopInputs, **settings: Any) -> Comparison:
     return replace(
         result,
         inputs={**result.inputs, "files": loaded.files},
-        notices=[*loaded.notices, *loaded.knowledge.notices, *result.notices],
+        notices=[*loaded.notices, *result.notices],
     )
 
 

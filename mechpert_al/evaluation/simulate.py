@@ -137,6 +137,7 @@ def simulate(
         [row for rows, _ in found for row in rows],
         [row for _, rows in found for row in rows],
         (
+            *knowledge.notices,
             *(notice for screen in screens for notice in screen.notices),
             *job.notices,
             *condensed(job.said),
@@ -168,7 +169,7 @@ def simulate_loop(loaded: LoopInputs) -> Simulation:
     return replace(
         result,
         inputs={**result.inputs, "files": loaded.files},
-        notices=(*loaded.notices, *loaded.knowledge.notices, *result.notices),
+        notices=(*loaded.notices, *result.notices),
     )
 
 

@@ -228,7 +228,7 @@ def predict(
         _neighbours(knowledge, rows, anchors, model.weights(rows)),
         predictor,
         tuple(knowledge.genes[i] for i in anchors),
-        (*aligned.notices, *model.notices_),
+        (*knowledge.notices, *aligned.notices, *model.notices_),
     )
 
 

@@ -11,6 +11,9 @@ from mechpert_al.consensus import coverage
 from mechpert_al.design import Constraints, build_strategy, plan, strategy_names
 from mechpert_al.effects import EffectTable
 from mechpert_al.errors import NothingLeftError, SymbolError, UsageError
+from mechpert_al.evaluation import compare
+from mechpert_al.networks import PriorNetwork
+from mechpert_al.prediction import predict
 from mechpert_al.testing import ToyScreen, toy_screen
 
 
@@ -116,9 +119,37 @@ def test_names_may_be_of_another_age() -> None:
     )
     batch = plan(panel, 2, candidates=["AARS", "HARS1"])
     assert set(batch.genes) == {"AARS1", "HARS1"}
-    assert any("AARS is AARS1" in notice for notice in batch.notices)
+    assert any("AARS1 is AARS" in notice for notice in batch.notices)
     with pytest.raises(SymbolError, match="aars1"):
         plan(panel, 2, candidates=["aars1", "HARS1"])
+
+
+def test_names_of_the_prior_network_may_be_of_another_age(world: ToyScreen) -> None:
+    """Every match that is not letter for letter is told, whatever is asked."""
+    genes = ("AARS1", *world.genes[1:])
+    panel = replace(
+        world.panel,
+        candidates=genes,
+        hypotheses=(),
+        answered={name: frozenset(genes) for name in world.panel.agents},
+    )
+    prior = PriorNetwork.from_edges([("AARS", genes[2]), (genes[3], genes[4])])
+    batch = plan(panel, 2, network=prior, strategy="degree_prior")
+    assert any("AARS1 is AARS" in notice for notice in batch.notices)
+    effects = world.effects.take(world.genes[1:12])
+    found = predict(effects, panel, network=prior, predictor="prior_neighbours")
+    assert any("AARS1 is AARS" in notice for notice in found.notices)
+    compared = compare(
+        effects,
+        panel,
+        network=prior,
+        strategies=["degree_prior"],
+        predictors=["mean"],
+        budgets=(3,),
+        n_splits=1,
+        random_draws=2,
+    )
+    assert sum("AARS1 is AARS" in notice for notice in compared.notices) == 1
 
 
 def test_costs_budget_and_groups(world: ToyScreen) -> None:
