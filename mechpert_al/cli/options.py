@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 json_option = click.option(
@@ -15,10 +13,4 @@ seed_option = click.option(
     default=0,
     show_default=True,
     help="Everything random follows from it.",
-)
-out_option = click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Where to write the result.",
 )
