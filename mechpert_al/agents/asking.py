@@ -92,7 +92,7 @@ class Run:
 
     def _open_tasks(self) -> list[Task]:
         """The questions without an answer; those divided before are asked in parts again."""
-        answered, divided = self.store.keys(), self.store.divided()
+        answered, divided = self.store.answered(), self.store.divided()
         tasks = []
         for question in self.questions:
             task = self._task(question)
@@ -210,7 +210,7 @@ class Run:
             It is not usable, or may be had better.
         """
         host.in_trouble.clear()
-        told = judged.faults or judged.rejected
+        told = tuple((judged.faults or judged.rejected)[:TOLD])
         if judged.is_whole and (not judged.rejected or task.second_best):
             self._keep(host, task, answer)
             return
@@ -218,10 +218,11 @@ class Run:
             task.second_best = answer
         raise Fault(
             "invalid" if judged.faults else "rejected",
-            "; ".join(told[:TOLD]),
+            "; ".join(told),
             host=host.server.host,
             text=answer.text,
             usage=answer.usage,
+            told=told,
         )
 
     def _keep(self, host: Host, task: Task, answer: Candidate) -> None:
@@ -267,8 +268,7 @@ class Run:
         if tried >= self.description.settings.tries or follows is Follows.STOP:
             self._give_up(host, task, fault)
             return
-        told = tuple(fault.message.split("; ")) if fault.name in ("invalid", "rejected") else ()
-        task.again = Again(tried, follows, fault.text if told else "", told)
+        task.again = Again(tried, follows, fault.text if fault.told else "", fault.told)
         pause = 0.0
         if follows in (Follows.PROBE, Follows.WAIT):
             pause = min(self.patience.pause * 2**tried, self.patience.longest)

@@ -110,6 +110,8 @@ class Fault(BackendError):  # noqa: N818 - it is kept as data as often as it is 
         What came of an answer.
     usage
         What it cost.
+    told
+        What is wrong with the answer, in words for the agent.
     hint
         What to do; that of the kind by default.
     """
@@ -123,11 +125,12 @@ class Fault(BackendError):  # noqa: N818 - it is kept as data as often as it is 
         text: str = "",
         thinking: str = "",
         usage: Usage = Usage(),  # noqa: B008 - a tuple cannot change
+        told: tuple[str, ...] = (),
         hint: str = "",
     ) -> None:
         super().__init__(f"{host}: {message}" if host else message, hint or KINDS[name].remedy)
         self.name, self.host, self.usage = name, host, usage
-        self.text, self.thinking = text, thinking
+        self.text, self.thinking, self.told = text, thinking, told
 
     @property
     def follows(self) -> Follows:

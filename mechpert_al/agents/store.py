@@ -275,7 +275,7 @@ class AnswerStore:
         targets, text, attempts, *usage = rows[0]
         return Stored(key, tuple(json.loads(targets)), text, attempts, Usage(*usage))
 
-    def keys(self) -> frozenset[str]:
+    def answered(self) -> frozenset[str]:
         """Keys of all questions that are answered."""
         return frozenset(key for (key,) in self._rows("SELECT key FROM answers"))
 

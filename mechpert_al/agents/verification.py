@@ -54,7 +54,7 @@ def verified(folder: str | Path) -> Verified:
                 wrong = _difference(line, store.get(str(line.get("answer"))), panel)
                 if wrong:
                     damage.append(f"{place / agent.file}, line {number}: {wrong}")
-        n_answers, n_failures = len(store.keys()), sum(1 for _ in store.failures())
+        n_answers, n_failures = len(store.answered()), sum(1 for _ in store.failures())
     if damage:
         more = f"\n… and {len(damage) - NAMED} more" if len(damage) > NAMED else ""
         raise IntegrityError(

@@ -132,8 +132,8 @@ def test_the_store_can_be_verified_and_shows_what_was_changed(tmp_path: Path) ->
         run(tmp_path, server, n=3)
     with AnswerStore(tmp_path) as store:
         assert store.damage() == []
-        assert len(store.keys()) == 9
-        key = sorted(store.keys())[0]
+        assert len(store.answered()) == 9
+        key = sorted(store.answered())[0]
         assert store.body(key) in server.asked
         store._database.execute("UPDATE answers SET text = '{}' WHERE key = ?", (key,))
         assert store.damage() == [f"answer {key}: its text is not what came"]

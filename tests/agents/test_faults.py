@@ -188,7 +188,11 @@ def test_the_next_try_tells_what_was_wrong(tmp_path: Path) -> None:
     *first, answer, told = server.asked[1]["messages"]
     assert first == server.asked[0]["messages"]  # what was read before is read again at no cost
     assert json.loads(answer["content"])["regulators"][0]["confidence_percent"] == 100
-    assert "confidence_percent must be from 1 to 99, found 100" in told["content"]
+    assert told["content"] == (
+        "This answer cannot be used:\n"
+        "- ATF4, 'CCNC': confidence_percent must be from 1 to 99, found 100\n"
+        "Answer the same question again."
+    )
 
 
 @pytest.mark.parametrize("gene", ["ATF4", "TP53", "ccnc"])
