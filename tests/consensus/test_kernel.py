@@ -134,3 +134,13 @@ def test_coverage_only_grows(seed: int, order: list[int]) -> None:
         after = coverage(kernel, np.array(order[:size]))
         assert (after >= before - 1e-12).all()
         before = after
+
+
+def test_the_shipped_panels_kernel_is_a_covariance() -> None:
+    from mechpert_al.agents import read_panel
+    from mechpert_al.consensus import ConsensusNetwork
+
+    kernel = ConsensusNetwork.from_panel(read_panel("essential585")).kernel
+    np.testing.assert_array_equal(kernel, kernel.T)
+    np.testing.assert_allclose(np.diag(kernel), 1, atol=1e-12)
+    assert np.linalg.eigvalsh(kernel).min() >= -1e-10

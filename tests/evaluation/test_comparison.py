@@ -330,3 +330,18 @@ def test_rounds_against_one_shot() -> None:
         assert row["learns"] is False
     in_rounds = result.rows(rounds=5, metric="pearson_centred", budget=50)[0]
     assert in_rounds["gain_over_random"]["value"] > 0.3  # against random in one shot
+
+
+def test_contrasts_of_predictors_are_paired(tables: dict[Cell, np.ndarray]) -> None:
+    """The default against the other predictor, with the default's anchors and with random ones."""
+    result = summarise(made_up(), PROTOCOL)
+    pairs = {(row["strategy"], row["against_strategy"]): row for row in result.contrasts}
+    assert set(pairs) == {("expected_coverage", "expected_coverage"), ("random", "random")}
+    for (strategy, _), row in pairs.items():
+        ours = tables[cell_of(strategy)]
+        other = tables[cell_of(strategy)._replace(predictor="mean")]
+        assert (row["predictor"], row["against_predictor"]) == ("kriging", "mean")
+        assert row["gain"]["value"] == pytest.approx(np.nanmean(ours - other))
+        assert row["value"] - row["against"] == pytest.approx(row["gain"]["value"])
+        low, high = np.nanquantile(resampled(ours) - resampled(other), [0.025, 0.975])
+        assert (row["gain"]["low"], row["gain"]["high"]) == pytest.approx((low, high))
