@@ -331,7 +331,7 @@ def rebuild(folder: Path) -> None:
 @json_option
 def report(folder: Path, out: Path | None, as_json: bool) -> None:
     """Write a report of the campaign: one HTML file that needs nothing else."""
-    from mechpert_al.report import campaign_report
+    from mechpert_al.report.campaign import campaign_report
 
     path = campaign_report(_opened(folder), out or folder / "report.html")
     if as_json:

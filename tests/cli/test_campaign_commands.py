@@ -418,6 +418,25 @@ def test_verify_and_rebuild(cli, ordered, partial):
     assert blob.name in broken.err
 
 
+def test_report_is_one_file_of_escaped_text(cli, panel, partial, tmp_path):
+    text = (panel / "complex.jsonl").read_text()
+    hostile = shutil.copytree(panel, tmp_path / "panel")
+    (hostile / "complex.jsonl").write_text(text.replace("acts", "<script>alert(1)</script>"))
+    folder = tmp_path / "c"
+    cli("new", folder, "--panel", hostile)
+    cli("propose", folder, "-n", 4)
+    cli("ingest", folder, partial / "a_first_delivery.csv")
+
+    written = cli("report", folder)
+
+    page = (folder / "report.html").read_text()
+    assert written.out == f"{folder / 'report.html'}\n"
+    for shown in ("EIF2B4", "a_first_delivery.csv", "Round 1: 4 genes", "&lt;script&gt;"):
+        assert shown in page
+    assert "<script" not in page
+    assert "http" not in page
+
+
 @pytest.mark.parametrize(
     "command",
     ["new", "propose", "ingest", "status", "report", "export", "verify", "withdraw", "rebuild"],
