@@ -1,0 +1,1 @@
+"""Reports and figures: what people look at."""
