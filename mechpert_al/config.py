@@ -282,6 +282,10 @@ class CampaignSettings(Settings):
 
 
 # ---------------------------------------------------------------------- panel descriptions
+#: A value that the server understands.
+ModelOption = bool | int | float | str | tuple[str, ...]
+
+
 class AgentDescription(Settings):
     """``[agent.NAME]``: one agent to ask."""
 
@@ -296,7 +300,7 @@ class AgentDescription(Settings):
     seed: Seed | None = None
     think: bool | Literal["low", "medium", "high"] | None = None
     #: Model options that differ from the panel's.
-    options: dict[str, bool | int | float | str] = {}
+    options: dict[str, ModelOption] = {}
 
 
 class PanelDescription(Settings):
@@ -315,7 +319,7 @@ class PanelDescription(Settings):
     #: Calls that one server answers at the same time.
     calls_per_host: Count = 1
     #: Model options, as the server names them; temperature is 0 unless it stands here.
-    options: dict[str, bool | int | float | str] = {}
+    options: dict[str, ModelOption] = {}
     #: Whether a thinking model thinks before it answers.
     think: bool | Literal["low", "medium", "high"] | None = None
     #: What the agents should know of the experiment: cell line, kind of perturbation.

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mechpert_al.config import AgentDescription, PanelDescription, load_toml
+from mechpert_al.config import AgentDescription, ModelOption, PanelDescription, load_toml
 from mechpert_al.datasets import resolve, shipped_configs
 from mechpert_al.errors import ConfigError
 from mechpert_al.textfile import TextFile
 
 LENSES = "lenses"
+#: Model options that have a setting of their own.
+INSTEAD = {"seed": "seed", "num_ctx": "context_tokens", "num_predict": "answer_tokens"}
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,10 @@ class LiveAgent:
         The lens in one line.
     lens
         What the agent is told about how to look at genes.
+    seed
+        Seed of the model's sampling.
     options
-        Model options: the seed, the temperature and what the description sets.
+        Other model options: the temperature and what the description sets.
     think
         Whether a thinking model thinks; None if the description does not say.
     """
@@ -37,7 +41,8 @@ class LiveAgent:
     model: str
     title: str
     lens: str
-    options: Mapping[str, bool | int | float | str]
+    seed: int
+    options: Mapping[str, ModelOption]
     think: bool | str | None = None
 
 
@@ -118,10 +123,16 @@ def _agent(name: str, panel: PanelDescription, source: Path | None) -> LiveAgent
     title = next((line.lstrip("# ") for line in lens.splitlines() if line.strip("# ")), "")
     if not title:
         raise ConfigError(f"{where}: its lens is empty", "Say how this agent looks at genes.")
+    options: dict[str, ModelOption] = {"temperature": 0.0, **panel.options, **own.options}
+    for key, instead in INSTEAD.items():
+        if key in options:
+            raise ConfigError(
+                f"{where}: {key} (= {options[key]}) is no option here",
+                f"Set {instead} outside the options.",
+            )
     seed = panel.seed if own.seed is None else own.seed
-    options = {"temperature": 0.0, "seed": seed, **panel.options, **own.options}
     think = panel.think if own.think is None else own.think
-    return LiveAgent(name, own.role, model, title, lens, options, think)
+    return LiveAgent(name, own.role, model, title, lens, seed, options, think)
 
 
 def _lens(name: str, own: AgentDescription, source: Path | None, where: str) -> str:
@@ -155,8 +166,5 @@ def seeded(description: Description, seed: int | None) -> Description:
     """The same description with another seed for all agents; None leaves it as it is."""
     if seed is None:
         return description
-    agents = {
-        name: replace(agent, options={**agent.options, "seed": seed})
-        for name, agent in description.agents.items()
-    }
+    agents = {name: replace(agent, seed=seed) for name, agent in description.agents.items()}
     return replace(description, agents=agents)

@@ -108,6 +108,7 @@ class PanelFolder:
         alike = {
             "lens": agent.lens,
             "digest": model.digest,
+            "seed": agent.seed,
             "options": dict(agent.options),
             "candidates": list(self.questions.candidates),
             "panel": self.questions.description.settings.model_dump_json(
@@ -122,6 +123,7 @@ class PanelFolder:
             "model_digest": model.digest,
             "quantisation": model.quantisation,
             "parameters": model.parameters,
+            "seed": agent.seed,
             "options": dict(agent.options),
             "n_shown": self.questions.shown[question.agent],
             "asked_alike": hashlib.sha256(canonical(alike)).hexdigest(),

@@ -63,7 +63,7 @@ def rules(agent: LiveAgent, panel: PanelDescription) -> str:
     )
     if panel.mechanisms:
         lines.append("- mechanism: why, in at most 12 words")
-    lines.append("Answer with JSON only.")
+    lines.append("Answer with JSON only, on one line.")
     return "\n".join(lines)
 
 

@@ -120,7 +120,7 @@ class Questions:
         if again and again.faults:
             conversation = prompts.asked_again(conversation, again.text, again.faults)
         room = self._room(agent, conversation, len(question.targets), again)
-        seed = int(agent.options["seed"]) + (again.attempt if again else 0)
+        seed = agent.seed + (again.attempt if again else 0)
         body = {
             "model": agent.model,
             "messages": conversation,

@@ -21,8 +21,8 @@ TARGET = "ATF4"
 #: Values that were seen, or that are one step from what is allowed.
 ODD: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 99, 100, 101, -5, 0.5, 1.0, 85.0, 1e15, 10**400, "", " ",
-    "same", "Same", "opposite", "up", "+1", "high", "50", "ATF4", "atf4", "TP53", "DDIT3 ", "\u2063DDIT3",
-    "\ud800", "\x00", "../../etc", "<script>", "A" * 5000, [], {}, [[]],
+    "same", "Same", "opposite", "up", "+1", "high", "50", "ATF4", "atf4", "TP53", "DDIT3 ",
+    "\u2063DDIT3", "\ud800", "\x00", "../../etc", "<script>", "A" * 5000, [], {}, [[]],
     ["DDIT3"], {"gene": "DDIT3"},
 )  # fmt: skip
 KEYS = ("target", "regulators", "gene", "direction", "confidence_percent", "mechanism", "answers")

@@ -49,6 +49,8 @@ def description(host: str, **settings: object) -> Description:
     agents = {name: {"lens_text": f"You look at the {name} of genes."} for name in AGENTS}
     base = {"name": "real", "model": MODEL, "agent": agents, "hosts": [host]}
     short = {"max_regulators": 1, "mechanisms": False, "context_tokens": 1024}
+    # Two threads wait for each other on a busy machine; this model ends no answer by itself.
+    short["options"] = {"num_thread": 1, "stop": ["\n\n"]}
     return completed(PanelDescription.model_validate({**base, **short, **settings}))
 
 
@@ -182,6 +184,7 @@ def test_killed_and_started_again(host: str, tmp_path: Path) -> None:
         f'name = "one"\nmodel = "{MODEL}"\nmax_regulators = 1\nmechanisms = false\n'
         "context_tokens = 1024\n[agent.complex]\n"
         'lens_text = "You look at the complex of genes."\n'
+        '[options]\nnum_thread = 1\nstop = ["\\n\\n"]\n'
     )
     command = [
         sys.executable, "-m", "mechpert_al", "ask", "one.toml", "--candidates", "genes.txt",
