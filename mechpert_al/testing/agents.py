@@ -53,6 +53,8 @@ class FakeOllama:
     seconds: float = 0.0
     capabilities: tuple[str, ...] | None = ("completion",)
     context: int = 32_768
+    #: Whether bodies are kept (below); many thousands of them need memory.
+    keeps_bodies: bool = True
     #: Bodies of all questions, in the order in which they came.
     asked: list[dict[str, Any]] = field(default_factory=list)
     #: Bodies of all questions that got a good answer.
@@ -94,7 +96,8 @@ class FakeOllama:
     def next_act(self, body: dict[str, Any]) -> Act | None:
         """Note a question, and what the script has for it."""
         with self._lock:
-            self.asked.append(body)
+            if self.keeps_bodies:
+                self.asked.append(body)
             return self.script(body) if callable(self.script) else next(self._acts, None)
 
 
@@ -182,7 +185,8 @@ class Handler(BaseHTTPRequestHandler):
         else:
             time.sleep(self.fake.seconds)
             self.send_answer(body, good_answer(body))
-            self.fake.answered.append(body)
+            if self.fake.keeps_bodies:
+                self.fake.answered.append(body)
 
     # ------------------------------------------------------------------ sending
     def send_json(self, document: Any, code: int = 200) -> None:
