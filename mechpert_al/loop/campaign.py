@@ -382,7 +382,7 @@ class Campaign:
 
     def verify(self) -> Verification:
         """Check everything against the journal, and write derived files that are wrong again."""
-        return verified(self.folder)
+        return verified(self.folder, self.notices)
 
     def rebuild(self) -> None:
         """Write all derived files again, from the journal and the accepted files."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mechpert_al.effects import EffectTable, read_effects
@@ -30,10 +30,17 @@ class Verification:
     notices: tuple[str, ...]
 
 
-def verified(folder: CampaignFolder) -> Verification:
+def verified(folder: CampaignFolder, said: Sequence[str] = ()) -> Verification:
     """Check journal, accepted files and derived files; mend the last.
 
     An order file that a person changed is only reported.
+
+    Parameters
+    ----------
+    folder
+        Of the campaign.
+    said
+        Notices of its opening.
 
     Raises
     ------
@@ -54,7 +61,7 @@ def verified(folder: CampaignFolder) -> Verification:
             "\n".join(problems), "Nothing was changed. Put the files back from a backup."
         )
     wrong = _wrong_effects(folder, state)
-    notices = [*snapshot.notices, *wrong, *_wrong_orders(folder, state)]
+    notices = [*said, *snapshot.notices, *wrong, *_wrong_orders(folder, state)]
     if wrong or not folder.is_derived(state):
         with folder.writing() as current:
             if wrong:
@@ -66,7 +73,7 @@ def verified(folder: CampaignFolder) -> Verification:
         f"ingested/{name}: belongs to no record (a command was killed before it counted)"
         for name in sorted(strangers)
     ]
-    return Verification(state.n_records, len(set(names)), tuple(notices))
+    return Verification(state.n_records, len(set(names)), tuple(dict.fromkeys(notices)))
 
 
 def _wrong_effects(folder: CampaignFolder, state: CampaignState) -> list[str]:
