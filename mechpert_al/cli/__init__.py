@@ -8,6 +8,7 @@ from mechpert_al.cli.groups import Lazy, LazyGroup
 
 #: Every command: the module and object it lives in, and its line in the overview.
 COMMANDS = {
+    "demo": Lazy("mechpert_al.cli.demo:demo", "The whole loop, without data: see it work."),
     "plan": Lazy("mechpert_al.cli.plan:plan", "The next batch of genes, with reasons."),
     "compare": Lazy("mechpert_al.cli.compare:compare", "Strategies on held-out measurements."),
     "simulate": Lazy("mechpert_al.cli.simulate:simulate", "Design rounds on held-out data."),
