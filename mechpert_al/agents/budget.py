@@ -22,18 +22,24 @@ PER_MESSAGE = 12
 STEP = 1024
 #: Estimates are made larger by this, for tokenizers that know few words.
 MARGIN = 1.15
-#: Of what was estimated, or estimated and calibrated, this share at least must have been read.
-UNCALIBRATED, CALIBRATED = 0.4, 0.85
+#: This share at least of the fewest tokens that a prompt can have, and of its estimate once that is
+#: calibrated on an answer, must have been read.
+FEWEST, CALIBRATED = 0.9, 0.85
 
 _PIECES = re.compile(r"[a-z]+|[A-Z]+|\d|[^\sA-Za-z0-9]")
+_RUNS = re.compile(r"[A-Za-z]*[a-z][A-Za-z]*|[A-Z]{1,4}|\d{1,3}|[^\sA-Za-z0-9]+")
 
 
 class Room(NamedTuple):
-    """Tokens of a call: what is sent by estimate, what may come back, and the context for both."""
+    """Tokens of a call: what is sent by estimate, what may come back, and the context for both.
+
+    ``fewest`` is what the prompt has at least, in any tokenizer.
+    """
 
     prompt: int
     answer: int
     context: int
+    fewest: int = 0
 
 
 @lru_cache(maxsize=1024)
@@ -52,10 +58,21 @@ def estimate(text: str) -> int:
     return total
 
 
+@lru_cache(maxsize=1024)
+def fewest(text: str) -> int:
+    """Tokens that a text has at least: one a word, one for four capitals, for three digits."""
+    return len(_RUNS.findall(text))
+
+
 def prompt_tokens(conversation: Sequence[Mapping[str, Any]]) -> int:
     """Tokens of a conversation, by `estimate` and a margin."""
     plain = sum(estimate(message["content"]) + PER_MESSAGE for message in conversation)
     return math.ceil(MARGIN * plain)
+
+
+def fewest_tokens(conversation: Sequence[Mapping[str, Any]]) -> int:
+    """Tokens of a conversation, by `fewest`."""
+    return sum(fewest(message["content"]) for message in conversation)
 
 
 def answer_tokens(panel: PanelDescription, n_targets: int) -> int:
@@ -66,12 +83,12 @@ def answer_tokens(panel: PanelDescription, n_targets: int) -> int:
     return (40 + proposal * panel.max_regulators) * n_targets
 
 
-def room(prompt: int, answer: int) -> Room:
+def room(prompt: int, answer: int, fewest: int = 0) -> Room:
     """The smallest context that holds both."""
-    return Room(prompt, answer, STEP * math.ceil((prompt + answer) / STEP))
+    return Room(prompt, answer, STEP * math.ceil((prompt + answer) / STEP), fewest)
 
 
-def truncation(read: int | None, sent: int, context: int, ratio: float | None) -> str:
+def truncation(read: int | None, sent: Room, ratio: float | None) -> str:
     """Why a prompt must be taken as cut; empty if there is no sign of it.
 
     Parameters
@@ -80,19 +97,17 @@ def truncation(read: int | None, sent: int, context: int, ratio: float | None) -
         Tokens that the server says it has read; None when it does not say, as some do when all of
         the prompt was read before.
     sent
-        Tokens sent, by estimate.
-    context
-        The context that was asked for.
+        The tokens of the call.
     ratio
         Tokens read for each one estimated, as seen with this model; None at first.
     """
     if read is None:
         return ""
-    if read >= context:
-        return f"the prompt fills the whole context of {context} tokens"
-    if abs(read - (context // 2 + 2)) <= 1:
-        return f"{read} tokens were read, which is where a context of {context} is cut to half"
-    least = sent * (UNCALIBRATED if ratio is None else CALIBRATED * ratio)
+    if read >= sent.context:
+        return f"the prompt fills the whole context of {sent.context} tokens"
+    if abs(read - (sent.context // 2 + 2)) <= 1:
+        return f"{read} tokens were read, where a context of {sent.context} is cut to half"
+    least = FEWEST * sent.fewest if ratio is None else CALIBRATED * ratio * sent.prompt
     if read < least:
         return f"only {read} tokens were read of at least {math.floor(least)} sent"
     return ""

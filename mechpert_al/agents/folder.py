@@ -148,7 +148,8 @@ def refuse_other(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file", "Name a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / FILE).exists():
+    others = folder.is_dir() and any(not p.name.startswith(FILE) for p in folder.iterdir())
+    if others and not (folder / FILE).exists():
         raise UsageError(
             f"{folder}: is there already, and is no panel of live agents",
             "Name a new folder, or one that was written by `mechpert-al ask`.",

@@ -21,6 +21,8 @@ from mechpert_al.errors import UsageError
 
 #: An answer longer than this many characters is no answer.
 FLOOD = 2_000_000
+#: Seconds for answers that need no model.
+BRIEF = 15.0
 #: What libraries raise at servers that do not do as they should; ValueError is what is not JSON or
 #: not the expected object, AttributeError and TypeError come from JSON of another kind.
 _BROKEN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
@@ -58,7 +60,7 @@ class Server:
 
     def __init__(self, host: str, connect_timeout: float = 3.0, read_timeout: float = 900.0):
         self.host = host
-        brief = httpx.Timeout(max(connect_timeout, 5.0), connect=connect_timeout)
+        brief = httpx.Timeout(min(read_timeout, BRIEF), connect=connect_timeout)
         patient = httpx.Timeout(read_timeout, connect=connect_timeout, pool=None)
         try:
             self._brief = ollama.Client(host, timeout=brief)
@@ -238,7 +240,7 @@ class _Coming:
             return "not_done", "the answer is incomplete: it ended without done = true"
         if last.done_reason == "load":
             return "load_only", 'the model was only loaded (done_reason "load")'
-        cut = truncation(last.prompt_eval_count, room.prompt, room.context, ratio)
+        cut = truncation(last.prompt_eval_count, room, ratio)
         if cut:
             return "truncated_prompt", f"the prompt was cut: {cut}"
         return self._unusable(text, last.done_reason)

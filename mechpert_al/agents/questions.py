@@ -173,7 +173,8 @@ class Questions:
         if again and again.follows is Follows.MORE_ROOM:
             answer *= 2**again.attempt
         prompt, limit = budget.prompt_tokens(conversation), self._limit(agent)
-        room = budget.room(prompt, min(answer, max(16, limit - prompt)))
+        answer = min(answer, max(16, limit - prompt))
+        room = budget.room(prompt, answer, budget.fewest_tokens(conversation))
         return room._replace(context=min(room.context, limit))
 
     def _n_shown(self, agent: LiveAgent) -> int:

@@ -104,6 +104,7 @@ class AnswerStore:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / FILE
         self._lock = threading.Lock()
+        self._is_closed = False
         self._claims = os.open(
             folder / f"{FILE}.claims", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666
         )
@@ -138,6 +139,7 @@ class AnswerStore:
     def close(self) -> None:
         """End the connection; claims end too."""
         with self._lock:
+            self._is_closed = True
             self._database.close()
             os.close(self._claims)
 
@@ -162,6 +164,8 @@ class AnswerStore:
     # ------------------------------------------------------------------ claims
     def claim(self, key: str) -> bool:
         """Reserve a question for this process; False while another process has it."""
+        if self._is_closed:
+            return False
         try:
             fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _offset(key))
         except OSError:
@@ -169,8 +173,11 @@ class AnswerStore:
         return True
 
     def release(self, key: str) -> None:
-        """Give a question back."""
-        fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, _offset(key))
+        """Give a question back; a closed store has given all of them back."""
+        with self._lock:
+            if self._is_closed:
+                return
+            fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, _offset(key))
 
     # ------------------------------------------------------------------ writing
     def add(
@@ -316,11 +323,14 @@ class AnswerStore:
     # ------------------------------------------------------------------ verification
     def damage(self) -> list[str]:
         """What is not as it was written: every hash is derived again from what it stands for."""
-        found = [
-            f"the database: {line}"
-            for (line,) in self._rows("PRAGMA integrity_check")
-            if line != "ok"
-        ]
+        try:
+            found = [line for (line,) in self._rows("PRAGMA integrity_check") if line != "ok"]
+            return [f"the database: {line}" for line in found] + self._wrong_hashes()
+        except sqlite3.DatabaseError as error:
+            return [f"the database: {error}"]
+
+    def _wrong_hashes(self) -> list[str]:
+        found = []
         columns = "key, body, model_digest, answered_key, answered_body, text, text_sha256"
         for key, body, digest, again, later, text, sha in self._rows(
             f"SELECT {columns} FROM answers"

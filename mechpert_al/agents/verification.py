@@ -47,6 +47,7 @@ def verified(folder: str | Path) -> Verified:
     panel = read_panel(place)
     with AnswerStore(place) as store:
         damage = store.damage()
+        _refuse(place, damage)  # a damaged store cannot be asked what its answers were
         n_lines = 0
         for agent in panel.agents.values():
             for number, line in enumerate(_lines(place / agent.file), start=1):
@@ -54,7 +55,11 @@ def verified(folder: str | Path) -> Verified:
                 wrong = _difference(line, store.get(str(line.get("answer"))), panel)
                 if wrong:
                     damage.append(f"{place / agent.file}, line {number}: {wrong}")
-        n_answers, n_failures = len(store.answered()), sum(1 for _ in store.failures())
+        _refuse(place, damage)
+        return Verified(len(store.answered()), sum(1 for _ in store.failures()), n_lines)
+
+
+def _refuse(place: Path, damage: list[str]) -> None:
     if damage:
         more = f"\n… and {len(damage) - NAMED} more" if len(damage) > NAMED else ""
         raise IntegrityError(
@@ -62,7 +67,6 @@ def verified(folder: str | Path) -> Verified:
             "If the store itself is sound, `mechpert-al ask` with the same arguments writes the "
             "files anew. A damaged store cannot be mended: move it away and ask again.",
         )
-    return Verified(n_answers, n_failures, n_lines)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

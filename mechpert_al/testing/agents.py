@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import socket
 import struct
 import threading
@@ -29,6 +30,7 @@ Act = Callable[["Handler", dict[str, Any]], None]
 
 MODEL = "fake:1b"
 DIGEST = "f" * 64
+_TOKENS = re.compile(r"[A-Za-z]{1,4}|\d{1,2}|[^\sA-Za-z0-9]")
 
 
 @dataclass
@@ -240,7 +242,7 @@ def piece(body: Mapping[str, Any], text: str, thinking: str = "", **more: Any) -
 
 def tokens(text: str) -> int:
     """Tokens of a text, to this server."""
-    return len(text) // 4 + 1
+    return len(_TOKENS.findall(text))
 
 
 def _ending(body: Mapping[str, Any], text: str) -> dict[str, Any]:

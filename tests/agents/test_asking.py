@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,9 @@ from mechpert_al.agents.asking import Patience
 from mechpert_al.agents.description import Description, completed
 from mechpert_al.agents.live import Asked, ask
 from mechpert_al.agents.store import AnswerStore
+from mechpert_al.agents.verification import verified
 from mechpert_al.config import PanelDescription
+from mechpert_al.errors import IntegrityError
 from mechpert_al.testing.agents import FakeOllama, answers, good_answer
 
 GENES = tuple(f"GENE{number}" for number in range(1, 25))
@@ -137,3 +141,68 @@ def test_the_store_can_be_verified_and_shows_what_was_changed(tmp_path: Path) ->
         assert store.body(key) in server.asked
         store._database.execute("UPDATE answers SET text = '{}' WHERE key = ?", (key,))
         assert store.damage() == [f"answer {key}: its text is not what came"]
+
+
+def test_a_store_with_spoilt_bytes_is_said_to_be_damaged(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        run(tmp_path, server)
+    file = tmp_path / "answers.sqlite"
+    data = bytearray(file.read_bytes())
+    data[4096 : len(data) // 2] = bytes(len(data) // 2 - 4096)
+    file.write_bytes(data)
+    with pytest.raises(IntegrityError, match="the database"):
+        verified(tmp_path)
+    file.write_bytes(b"this is no database" * 100)
+    with pytest.raises(IntegrityError, match="not an answer store"):
+        verified(tmp_path)
+
+
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    AnswerStore(tmp_path).close()
+    with sqlite3.connect(tmp_path / "answers.sqlite") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(IntegrityError, match="newer version"):
+        AnswerStore(tmp_path)
+
+
+def test_a_run_that_was_killed_before_its_first_answer_can_be_started_again(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "answers.sqlite.claims").touch()
+    with FakeOllama() as server:
+        assert not any(run(tmp_path, server).unanswered.values())
+
+
+def test_a_closed_store_claims_nothing(tmp_path: Path) -> None:
+    store = AnswerStore(tmp_path)
+    assert store.claim("f" * 64)
+    store.close()
+    assert not store.claim("f" * 64)
+    store.release("f" * 64)  # does nothing, and raises nothing
+
+
+def test_short_lists_are_recorded_and_only_their_genes_enumerated(tmp_path: Path) -> None:
+    genes = tuple(f"GENE{number}" for number in range(1, 601))
+    with FakeOllama() as server:
+        told = description(context_tokens=2048)
+        ask(told, genes, genes[:2], tmp_path, hosts=[server.host], patience=QUICK)
+    document = json.loads((tmp_path / "panel.json").read_text())
+    shown = document["short_lists"]["n_shown"]
+    assert all(20 <= number < 600 for number in shown.values())
+    for body in server.asked:
+        gene = body["format"]["properties"]["regulators"]["items"]["properties"]["gene"]
+        assert len(gene["enum"]) in shown.values()
+        assert f"Candidates: {', '.join(gene['enum'])}\n" in body["messages"][1]["content"]
+    panel = read_panel(tmp_path)
+    assert len(panel.candidates) == 600
+    assert not panel.dropped
+
+
+def test_many_candidates_are_not_enumerated(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        asked = run(tmp_path, server, enumerate_up_to=5)
+    assert not any(asked.unanswered.values())
+    assert not read_panel(tmp_path).dropped
+    gene = server.asked[0]["format"]["properties"]["regulators"]["items"]["properties"]["gene"]
+    assert "enum" not in gene

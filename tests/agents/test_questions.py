@@ -260,7 +260,8 @@ def test_the_context_holds_prompt_and_answer(prompt: int, answer: int) -> None:
         (None, None, False),  # all of it was read before: nothing can be said
         (1000, None, False),
         (500, None, False),
-        (399, None, True),
+        (449, None, True),
+        (450, None, False),
         (700, 0.8, False),
         (679, 0.8, True),
         (2048, None, True),
@@ -269,7 +270,13 @@ def test_the_context_holds_prompt_and_answer(prompt: int, answer: int) -> None:
     ],
 )
 def test_signs_of_a_cut_prompt(read: int | None, ratio: float | None, is_cut: bool) -> None:
-    assert bool(budget.truncation(read, 1000, 2048, ratio)) is is_cut
+    sent = budget.Room(prompt=1000, answer=500, context=2048, fewest=500)
+    assert bool(budget.truncation(read, sent, ratio)) is is_cut
+
+
+@given(st.text(alphabet="ABCXYZabcxyz0189 ,.-\n"))
+def test_the_fewest_tokens_are_fewer_than_the_estimate(text: str) -> None:
+    assert budget.fewest(text) <= budget.estimate(text)
 
 
 @pytest.mark.parametrize("context", [2048, 4096])
