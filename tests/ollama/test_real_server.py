@@ -243,9 +243,13 @@ def test_what_is_common_is_read_once(host: str, server: Server) -> None:
 
 
 def test_a_prompt_that_is_cut_does_not_go_unseen(host: str, server: Server) -> None:
-    body, room = questions(host).request(Question("complex", ("ATF4",)))
-    options = {**body["options"], "num_ctx": 256, "num_predict": 8}
-    small = room._replace(context=256)
+    body, _ = questions(host).request(Question("complex", ("ATF4",)))
+    body["messages"][0]["content"] += ", ".join(GENES * 12)
+    body["options"] = {**body["options"], "num_ctx": 256, "num_predict": 8}
+    sent = budget.Room(
+        budget.prompt_tokens(body["messages"]), 8, 256, budget.fewest_tokens(body["messages"])
+    )
+    assert sent.fewest > 2 * 256
     with pytest.raises(Fault) as caught:
-        server.chat({**body, "options": options}, small)
+        server.chat(body, sent)
     assert caught.value.name in ("truncated_prompt", "bad_request")
