@@ -23,7 +23,7 @@ def draft(folder: Path, name: str = "new") -> Iterator[Path]:
     name
         What it will be called, so that a person who finds it can tell.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     handle, place = tempfile.mkstemp(dir=folder, prefix=f".{name[:80]}.", suffix=SUFFIX)
     os.close(handle)
     try:
@@ -63,6 +63,14 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     with writing(path) as place:
         place.write_bytes(data)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, so that they stay."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
 
 
 def sync(path: Path) -> None:

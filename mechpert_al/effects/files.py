@@ -116,7 +116,7 @@ def to_anndata(table: EffectTable) -> AnnData:
         obs=obs,
         var=pd.DataFrame(index=pd.Index(table.readouts, name="readout", dtype=object)),
         layers=layers,
-        uns={KEY: json.dumps({**table.info, "format": FORMAT}, ensure_ascii=False)},
+        uns={KEY: json.dumps({**table.info, "format": FORMAT})},
     )
 
 

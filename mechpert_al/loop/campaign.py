@@ -293,7 +293,7 @@ class Campaign:
             )
             store = self.folder.store
             found = sorted_out(file.file, names.effects, state, store.table, decision)
-            notices = notices_of(file, found, earlier, state)
+            notices = notices_of(file, found, earlier, state, store.copies(file.path))
             is_recorded = bool(found.accepted) and not dry_run
             if is_recorded:
                 copy_of = store.put_file(file.path, file.report.sha256)

@@ -38,6 +38,11 @@ from mechpert_al.loop.store import Store
 #: Seconds to wait for another writer.
 PATIENCE = 5.0
 LOCK = "journal.jsonl.lock"
+#: Unfinished files that only the writer of a campaign makes.
+DRAFTS = (
+    ".journal.jsonl.*", ".campaign.toml.*", ".candidates*", ".effects.h5ad.*", "orders/.round-*",
+    "ingested/.*",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +87,10 @@ class CampaignFolder:
         """
         if not self.journal.path.is_file():
             raise self._missing()
+        stamp = self._stamp()  # before the journal: another command may be writing both
         reading = self.journal.read()
         state = replayed(reading, self.journal.path)
-        ahead = self._check_not_ahead(reading)
+        ahead = self._check_not_ahead(reading, stamp)
         return Snapshot(reading, state, (*reading.notices, *ahead))
 
     def _missing(self) -> MechPertError:
@@ -98,7 +104,7 @@ class CampaignFolder:
             f"Begin one: mechpert-al campaign new {self.path} --panel PANEL",
         )
 
-    def _check_not_ahead(self, reading: Reading) -> tuple[str, ...]:
+    def _check_not_ahead(self, reading: Reading, stamp: Stamp | None) -> tuple[str, ...]:
         """Compare the journal with the record that the derived effects were made at.
 
         Raises
@@ -106,7 +112,7 @@ class CampaignFolder:
         IntegrityError
             If the journal does not have that record any more.
         """
-        stamp, n = self._stamp(), len(reading.records)
+        n = len(reading.records)
         if stamp is None or stamp.seq == 0:
             return ()
         if stamp.seq == n + 1 and reading.torn:
@@ -154,7 +160,7 @@ class CampaignFolder:
         """
         self.check_free(files)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            atomic.make_folder(self.path)
             with writing_alone(self.path / LOCK, self.patience):
                 self.check_free(files)
                 for path, content in files.items():
@@ -243,8 +249,8 @@ class CampaignFolder:
         anew
             Write all of them.
         """
-        for path in (self.path, self.orders, self.store.folder):
-            for left in path.glob(f".*{atomic.SUFFIX}"):  # drafts of commands that were killed
+        for pattern in DRAFTS:  # of commands that were killed
+            for left in self.path.glob(pattern + atomic.SUFFIX):
                 left.unlink(missing_ok=True)
         for order in state.rounds:
             path = self.order_file(order.round)

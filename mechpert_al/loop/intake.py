@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 
 from mechpert_al.datasets import resolve
 from mechpert_al.effects import ConversionReport, EffectTable, convert
-from mechpert_al.effects.conversion import ConvertOptions
+from mechpert_al.effects.conversion import ConvertOptions, some
 from mechpert_al.loop.delivery import Delivery, counted
 from mechpert_al.loop.folder import now
 from mechpert_al.loop.state import CampaignState, Ingested
+
+#: Genes that a line for a person names; JSON has all of them.
+N_NAMED = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +45,8 @@ class Prepared:
 
     @property
     def file(self) -> str:
-        """Its name."""
-        return self.path.name
+        """Its name; bytes that are no text are replaced."""
+        return os.fsencode(self.path.name).decode(errors="replace")
 
 
 def prepared(path: str | Path, keep_failed: bool, options: Mapping[str, Any]) -> Prepared:
@@ -121,11 +125,11 @@ class Intake:
             (found.not_ordered, "not ordered; kept"),
         ):
             if names and (self.is_new or names is not found.known):
-                lines.append(f"{len(names)} {what}: {', '.join(names)}")
+                lines.append(f"{len(names)} {what}: {some(names, N_NAMED)}")
         if not self.is_new:
             lines.append(f"{file}: nothing new, all {len(found.known)} genes are known already")
         lines += self.notices
-        waiting = ", ".join(sorted(self.pending))
+        waiting = some(sorted(self.pending), N_NAMED)
         return [*lines, f"Still pending: {waiting}" if waiting else "Nothing is pending"]
 
     def as_document(self) -> dict[str, Any]:
@@ -174,10 +178,18 @@ def record_of(
 
 
 def notices_of(
-    prepared: Prepared, delivery: Delivery, earlier: EffectTable | None, state: CampaignState
+    prepared: Prepared,
+    delivery: Delivery,
+    earlier: EffectTable | None,
+    state: CampaignState,
+    is_copied: bool,
 ) -> tuple[str, ...]:
     """What is remarkable about an accepted file, beside its genes."""
     notices = []
+    if not is_copied:
+        notices.append(
+            f"{prepared.file} is too large to be copied: its effects are kept, and its SHA-256"
+        )
     unit = prepared.table.info.get("normalisation")
     known = earlier.info.get("normalisation") if earlier is not None else None
     if unit and known and unit != known:

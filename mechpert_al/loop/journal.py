@@ -19,6 +19,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -217,7 +218,8 @@ class Journal:
                 rest = rest[os.write(handle, rest) :]
             os.fsync(handle)
         except OSError as error:
-            os.ftruncate(handle, start)
+            with suppress(OSError):  # then it stays behind, as the torn line that it is
+                os.ftruncate(handle, start)
             raise DataError(
                 f"{self.path}: cannot be written ({error.strerror}); nothing was recorded",
                 "Make room on the disk, then try again.",

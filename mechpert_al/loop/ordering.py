@@ -224,7 +224,9 @@ def next_batch(
     UsageError
         Contradictory constraints.
     """
-    out = excluded(settings.design, state, ground.knowledge.genes)
+    genes = ground.knowledge.genes
+    out = excluded(settings.design, state, genes)
+    said = match(settings.design.exclude, genes, source="design.exclude").lines()
     constraints = replace(constraints, exclude=constraints.exclude | set(out))
     bridging = bridging_of(settings.design, state, ground, constraints)
     first = tuple(dict.fromkeys([*bridging.first, *constraints.must_include]))
@@ -249,6 +251,7 @@ def next_batch(
     except NothingLeftError as error:
         raise NothingLeftError(error.message, _ways_on(state)) from error
     batch = _with_bridging(batch, bridging.again, constraints)
+    batch = replace(batch, notices=(*said, *batch.notices))
     return _with_ids(batch, knowledge.genes), bridging
 
 

@@ -58,7 +58,7 @@ class Store:
         DataError
             If it is not what was read any more, or the copy cannot be written.
         """
-        if not path.is_file() or path.stat().st_size > LARGEST_COPY:
+        if not self.copies(path):
             return None
         name = sha256 + path.suffix.lower()
         if not self._has(name):
@@ -71,6 +71,10 @@ class Store:
                     )
                 atomic.publish(place, self.folder / name)
         return name
+
+    def copies(self, path: Path) -> bool:
+        """Whether a delivered file is kept as it came."""
+        return path.is_file() and path.stat().st_size <= LARGEST_COPY
 
     def put_table(self, table: EffectTable) -> str:
         """Keep accepted effects; the name they got in the store."""

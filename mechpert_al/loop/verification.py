@@ -63,17 +63,25 @@ def verified(folder: CampaignFolder, said: Sequence[str] = ()) -> Verification:
     wrong = _wrong_effects(folder, state)
     notices = [*said, *snapshot.notices, *wrong, *_wrong_orders(folder, state)]
     if wrong or not folder.is_derived(state):
-        with folder.writing() as current:
-            if wrong:
-                folder.effects_file.unlink(missing_ok=True)
-            folder.derive(current.state)
-        notices.append("what was missing or wrong of these was written again")
+        notices.append(_mended(folder))
     strangers = folder.store.names() - set(names)
     notices += [
         f"ingested/{name}: belongs to no record (a command was killed before it counted)"
         for name in sorted(strangers)
     ]
     return Verification(state.n_records, len(set(names)), tuple(dict.fromkeys(notices)))
+
+
+def _mended(folder: CampaignFolder) -> str:
+    """Write what is missing or wrong of the derived files again; what came of it."""
+    try:
+        with folder.writing() as current:
+            if _wrong_effects(folder, current.state):
+                folder.effects_file.unlink(missing_ok=True)
+            folder.derive(current.state)
+    except (DataError, OSError) as error:
+        return f"what is missing or wrong of these could not be written again: {error}"
+    return "what was missing or wrong of these was written again"
 
 
 def _wrong_effects(folder: CampaignFolder, state: CampaignState) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -373,12 +375,36 @@ def test_a_large_file_is_known_by_its_hash(campaign, deliver, monkeypatch):
     monkeypatch.setattr("mechpert_al.loop.store.LARGEST_COPY", 10)
     file = deliver({"A": ROW})
 
-    campaign.ingest(file)
+    intake = campaign.ingest(file)
     file.unlink()
 
+    assert any("too large to be copied" in notice for notice in intake.notices)
     assert campaign.state.deliveries[0].copy_of is None
     assert values_of(Campaign.open(campaign.folder.path), "A") == ROW
     assert campaign.verify().n_files == 1
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(campaign, deliver, monkeypatch):
+    file = deliver({"A": ROW})
+
+    def slow_copy(source, target):
+        file.write_text(file.read_text().replace("0.5", "0.75"))
+        Path(target).write_bytes(Path(source).read_bytes())
+
+    monkeypatch.setattr("mechpert_al.loop.store.shutil.copyfile", slow_copy)
+
+    with pytest.raises(DataError, match="was changed while it was read"):
+        campaign.ingest(file)
+    assert not campaign.state.measured
+    assert campaign.folder.store.names() == set()
+
+
+def test_a_file_name_that_is_no_text(campaign, deliver, tmp_path):
+    file = deliver({"A": ROW}).rename(tmp_path / os.fsdecode(b"\xff\xfe.csv"))
+
+    campaign.ingest(file)
+
+    assert Campaign.open(campaign.folder.path).state.deliveries[0].file == "\ufffd\ufffd.csv"
 
 
 def test_effects_file_is_one_that_anybody_can_read(campaign, deliver):
@@ -492,9 +518,11 @@ def quoted(genes) -> str:
 
 def test_excluded_by_the_settings(campaign, toy):
     out = toy.genes[:2]
-    campaign = set_design(campaign, f"exclude = {quoted(out)}")
+    campaign = set_design(campaign, f"exclude = {quoted([*out, 'NOBODY'])}")
 
-    assert not set(out) & set(campaign.propose(len(toy.genes)).genes)
+    batch = campaign.propose(len(toy.genes))
+    assert not set(out) & set(batch.genes)
+    assert any("NOBODY not matched" in notice for notice in batch.notices)
     assert campaign.status().excluded == tuple(sorted(out))
 
 

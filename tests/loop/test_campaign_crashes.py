@@ -371,6 +371,13 @@ def test_read_only_folder_can_be_read(read_only):
     assert campaign.propose(3, dry_run=True).genes
 
 
+def test_read_only_folder_can_be_verified(read_only):
+    found = Campaign.open(read_only).verify()
+
+    assert found.n_records == 3
+    assert any("could not be written again" in notice for notice in found.notices)
+
+
 def test_read_only_folder_refuses_what_would_write(read_only, deliveries):
     campaign = Campaign.open(read_only)
 
@@ -409,6 +416,29 @@ def test_two_writers_at_once(begun, deliveries, toy):
     assert len(state.pending) == 12
     assert [one.round for one in state.rounds] == [1, 2, 3, 4, 5, 6, 7]
     assert Campaign.open(begun).verify().n_records == 2 + 12
+
+
+def test_readers_beside_a_writer_never_see_half_a_campaign(begun, deliveries, toy):
+    """One process takes in gene after gene; another one opens the campaign as often as it can."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            mine = Campaign.open(begun, patience=60)
+            for gene in toy.genes[:8]:
+                mine.ingest(deliveries[gene])
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - the child must never come back
+            traceback.print_exc()
+            os._exit(1)
+    numbers = []
+    while not os.waitpid(pid, os.WNOHANG)[0]:
+        campaign = Campaign.open(begun)
+        effects = campaign.effects
+        numbers.append(0 if effects is None else effects.n_perturbations)
+        assert numbers[-1] == len(campaign.state.measured)
+    assert len(numbers) > 5
+    assert numbers == sorted(numbers)
+    assert len(Campaign.open(begun).state.measured) == 8
 
 
 def test_a_second_writer_gets_a_clear_error_and_readers_none(begun, deliveries):
