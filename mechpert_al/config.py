@@ -23,6 +23,7 @@ from mechpert_al.errors import ConfigError
 Name = Annotated[str, Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 _PYDANTIC_OPENING = re.compile(r"^(Value error, |\w+ should (be|have) )")
@@ -194,6 +195,20 @@ class LoopNetwork(Settings):
     source: str = ""
 
 
+class LoopVirtual(Settings):
+    """``[virtual]``: a virtual lab in place of measured screens, panel and network."""
+
+    genes: Annotated[int, Field(ge=10, le=9999)] = 200
+    readouts: Annotated[int, Field(ge=20)] = 200
+    #: Mean number of cells behind a perturbation.
+    cells: Annotated[float, Field(ge=1)] = 100
+    #: How much the simulated agents know, and how many vote.
+    quality: Share = 0.6
+    agents: Count = 3
+    #: Share of the simulated literature's links that are no coincidence.
+    informativeness: Share = 0.45
+
+
 class LoopDesign(Settings):
     """``[design]``: how batches are chosen."""
 
@@ -235,6 +250,7 @@ class LoopFile(Settings):
     panel: LoopPanel | None = None
     features: LoopFeatures | None = None
     network: LoopNetwork | None = None
+    virtual: LoopVirtual | None = None
     design: LoopDesign = LoopDesign()
     prediction: LoopPrediction = LoopPrediction()
     compare: LoopCompare = LoopCompare()

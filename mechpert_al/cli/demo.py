@@ -39,9 +39,9 @@ def demo(out: Path, quality: float, seed: int, as_json: bool) -> None:
     The batch comes from the shipped recorded panel. The rounds, their agents and their
     measurements are SIMULATED; --seed is another virtual lab.
     """
-    from mechpert_al.evaluation.demo import N_STEPS, demonstrate
+    from mechpert_al.evaluation.demo import demonstrate, n_steps
 
-    with progress("demonstrating", N_STEPS) as step:
+    with progress("demonstrating", n_steps()) as step:
         result = demonstrate(seed, quality, step)
     write(result, out)
     if as_json:
@@ -116,7 +116,7 @@ def show(result: DemoResult) -> None:
     )
     click.echo()
     click.echo(result.statement)
-    for notice in (*batch.notices, *result.comparison.notices, *result.simulation.notices):
+    for notice in result.notices:
         say(f"Note: {notice}")
 
 

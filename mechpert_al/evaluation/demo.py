@@ -14,26 +14,20 @@ from functools import cached_property
 from typing import Any
 
 from mechpert_al.agents.panel import read_panel
-from mechpert_al.design import Batch, build_strategy, plan, strategy_names
-from mechpert_al.design.strategy import DEFAULT_STRATEGY
+from mechpert_al.config import LoopFile, LoopVirtual
+from mechpert_al.design import Batch, plan
 from mechpert_al.errors import UsageError
-from mechpert_al.evaluation.compare import compare
+from mechpert_al.evaluation.compare import compare_loop
 from mechpert_al.evaluation.comparison import Comparison
+from mechpert_al.evaluation.inputs import find_loop, load_inputs, virtual_lab
 from mechpert_al.evaluation.metrics import PRIMARY
-from mechpert_al.evaluation.simulate import Simulation, simulate
-from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR
+from mechpert_al.evaluation.simulate import Simulation, simulate_loop
 from mechpert_al.virtual import VirtualLab
 from mechpert_al.virtual.lab import QUALITY
 
 FORMAT = "mechpert-al demo 1"
-PANEL, N_FIRST = "essential585", 24
-#: Under this name the virtual lab stands in tables and figures.
-DATASET = "virtual lab (simulated)"
-N_GENES, N_READOUTS = 200, 200
-N_ROUNDS, N_BATCH = 5, 10
-PROTOCOL: Mapping[str, Any] = {"n_splits": 4, "test_fraction": 0.4, "random_draws": 50}
-#: The parts of the work that are told one by one.
-N_STEPS = 2 + 2 * PROTOCOL["n_splits"]
+#: The shipped panel of the first batch, its size, and the shipped loop of the virtual lab.
+PANEL, N_FIRST, LOOP = "essential585", 24, "demo"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +58,16 @@ class DemoResult:
     simulation: Simulation
 
     @property
+    def strategy(self) -> str:
+        """The strategy whose rounds are shown."""
+        return str(self.simulation.settings["strategy"])
+
+    @property
+    def predictor(self) -> str:
+        """What predicts the held-out genes."""
+        return str(self.simulation.settings["predictor"])
+
+    @property
     def budgets(self) -> list[int]:
         """Numbers of measured genes after each round."""
         return list(self.comparison.protocol["budgets"])
@@ -71,7 +75,7 @@ class DemoResult:
     @cached_property
     def curves(self) -> dict[str, list[Mapping[str, Any]]]:
         """For each strategy its rows of the summary, round by round; the best at the end first."""
-        rows = self.comparison.rows(metric=PRIMARY, predictor=DEFAULT_PREDICTOR)
+        rows = self.comparison.rows(metric=PRIMARY, predictor=self.predictor)
         found: dict[str, list[Mapping[str, Any]]] = {}
         for row in sorted(rows, key=lambda row: row["budget"]):
             found.setdefault(row["strategy"], []).append(row)
@@ -80,7 +84,7 @@ class DemoResult:
     @property
     def final(self) -> Mapping[str, Any]:
         """The default strategy's row after the last round."""
-        return self.curves[DEFAULT_STRATEGY][-1]
+        return self.curves[self.strategy][-1]
 
     @property
     def first_batches(self) -> list[Mapping[str, Any]]:
@@ -93,9 +97,10 @@ class DemoResult:
         final = self.final
         random = self.curves["random"][-1]
         over_random, over_best = final["gain_over_random"], final["gain_over_best_centrality"]
-        protocol = self.comparison.protocol
+        protocol, settings = self.comparison.protocol, self.simulation.settings
         return (
-            f"After {N_ROUNDS} rounds of {N_BATCH} simulated measurements {DEFAULT_STRATEGY} "
+            f"After {settings['rounds']} rounds of {settings['batch']} simulated measurements "
+            f"{self.strategy} "
             f"predicts the held-out genes with a correlation of {_interval(final, 'mean')}; "
             f"{protocol['random_draws']} random designs reach {random['mean']:.3f} on average. "
             f"Over random: {_interval(over_random)}, a {over_random['verdict']}. Over the best of "
@@ -104,6 +109,12 @@ class DemoResult:
             f"{protocol['n_splits']} splits of one virtual lab; agents of quality "
             f"{self.quality:g}.)"
         )
+
+    @property
+    def notices(self) -> list[str]:
+        """What the reader should know, each thing once."""
+        parts = (self.batch.notices, self.comparison.notices, self.simulation.notices)
+        return list(dict.fromkeys(notice for part in parts for notice in part))
 
     def as_document(self) -> dict[str, Any]:
         """Everything as one JSON document."""
@@ -137,57 +148,43 @@ def demonstrate(
     quality
         Quality of the simulated agents, from 0 (they know nothing) to 1.
     progress
-        Called with 1 after each of `N_STEPS` steps.
+        Called with 1 after each of `n_steps` steps.
     """
     if not 0 <= quality <= 1:
         raise UsageError(f"quality is {quality}", "Expected a number from 0 to 1.")
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, "blas"):  # its matrices are small: threads would only wait
-        return _demonstrate(seed, quality, progress or _say_nothing)
+        return _demonstrate(*_loop(seed, quality), progress or _say_nothing)
 
 
-def _demonstrate(seed: int, quality: float, step: Callable[[int], None]) -> DemoResult:
-    batch = plan(read_panel(PANEL), N_FIRST, seed=seed)
+def n_steps() -> int:
+    """How many steps `demonstrate` tells of."""
+    return 2 + 2 * find_loop(LOOP)[0].compare.splits
+
+
+def _loop(seed: int, quality: float) -> tuple[LoopFile, LoopVirtual]:
+    """The shipped loop with another seed and quality, and the section of its virtual lab."""
+    loop, path = find_loop(LOOP)
+    if loop.virtual is None:
+        raise UsageError(f"{path}: no virtual lab is described", "It needs a section [virtual].")
+    section = loop.virtual.model_copy(update={"quality": quality})
+    return loop.model_copy(update={"seed": seed, "virtual": section}), section
+
+
+def _demonstrate(loop: LoopFile, section: LoopVirtual, step: Callable[[int], None]) -> DemoResult:
+    batch = plan(read_panel(PANEL), N_FIRST, seed=loop.seed)
     step(1)
-    lab = VirtualLab(seed, N_GENES, N_READOUTS)
-    effects = {DATASET: lab.effects()}
-    panel, network = lab.panel(quality), lab.network()
-    comparison = compare(
-        effects,
-        panel,
-        network=network,
-        strategies=[DEFAULT_STRATEGY, *_centralities()],
-        predictors=[DEFAULT_PREDICTOR],
-        budgets=tuple(N_BATCH * number for number in range(1, N_ROUNDS + 1)),
-        seed=seed,
-        progress=lambda text, done, total: step(1),
-        **PROTOCOL,
-    )
-    simulation = simulate(
-        effects,
-        panel,
-        network=network,
-        batch=N_BATCH,
-        rounds=N_ROUNDS,
-        seed=seed,
-        **PROTOCOL,
-    )
+    loaded = load_inputs(loop)
+    comparison = compare_loop(loaded, progress=lambda text, done, total: step(1))
+    simulation = simulate_loop(loaded)
     step(1)
-    return DemoResult(PANEL, batch, lab, quality, comparison, simulation)
+    lab = virtual_lab(loop.seed, section)
+    return DemoResult(PANEL, batch, lab, section.quality, comparison, simulation)
 
 
 def _say_nothing(n: int) -> None:
     """Progress that nobody wants to see."""
-
-
-def _centralities() -> list[str]:
-    """The centralities of the whole prior network."""
-    return [
-        name
-        for name in strategy_names()
-        if build_strategy(name).group == "centrality" and name.endswith("_prior")
-    ]
 
 
 def _interval(row: Mapping[str, Any], value: str = "value") -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mechpert_al.agents.panel import read_panel
-from mechpert_al.config import LoopEffects, LoopFile, load_toml
+from mechpert_al.config import LoopEffects, LoopFile, LoopVirtual, load_toml
 from mechpert_al.consensus.features import read_features
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.datasets import DATA_VARIABLE, resolve, shipped_loops
@@ -17,6 +17,10 @@ from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import ConfigError, DataError, UsageError
 from mechpert_al.evaluation.settings import choose_settings
 from mechpert_al.networks import read_network
+from mechpert_al.virtual import VirtualLab
+
+#: Under this name a virtual lab stands in tables and figures.
+SIMULATED = "virtual lab (simulated)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +92,8 @@ def load_inputs(
         A file is missing or wrong.
     """
     source = str(path or "the command")
+    if loop.virtual is not None:
+        return _simulated(loop, loop.virtual, source)
     if loop.panel is None:
         raise ConfigError(
             f"{source}: no panel is named", "Give --panel, or [panel] path in the loop file."
@@ -126,6 +132,33 @@ def load_inputs(
         place = reader.file("other line", loop.prediction.other_line)
         knowledge = replace(knowledge, other_line=read_effects(place))
     return LoopInputs(judges, knowledge, loop, reader.files, reader.notices)
+
+
+def virtual_lab(seed: int, section: LoopVirtual) -> VirtualLab:
+    """The virtual lab that a loop file describes."""
+    return VirtualLab(seed, section.genes, section.readouts, section.cells)
+
+
+def _simulated(loop: LoopFile, section: LoopVirtual, source: str) -> LoopInputs:
+    """Measurements, agents and literature of a virtual lab."""
+    others = {
+        "effects": loop.effects,
+        "panel": loop.panel,
+        "network": loop.network,
+        "features": loop.features,
+        "prediction.other_line": loop.prediction.other_line,
+    }
+    given = [name for name, value in others.items() if value]
+    if given:
+        raise ConfigError(
+            f"{source}: a virtual lab, and {', '.join(given)} beside it",
+            "A virtual lab brings its own simulated effects, panel and network: leave out either.",
+        )
+    lab = virtual_lab(loop.seed, section)
+    panel = lab.panel(section.quality, section.agents)
+    knowledge = Knowledge.from_panel(panel, lab.network(section.informativeness))
+    notice = "every measurement, agent and link is SIMULATED in a virtual lab"
+    return LoopInputs({SIMULATED: lab.effects()}, knowledge, loop, [], [notice])
 
 
 class _Reader:

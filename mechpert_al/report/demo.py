@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mechpert_al.evaluation.demo import DATASET, DemoResult
-from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR
+from mechpert_al.evaluation.demo import DemoResult
+from mechpert_al.evaluation.inputs import SIMULATED
 
 #: Nothing may be loaded, and no script run; agents' text is escaped besides.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -115,7 +115,7 @@ def demo_page(result: DemoResult, figure: str = "") -> str:
         budgets=result.budgets,
         curves=list(result.curves.items()),
         batches=result.first_batches,
-        notices=[*result.batch.notices, *result.comparison.notices, *result.simulation.notices],
+        notices=result.notices,
         figure=Markup(figure),
     )
 
@@ -126,5 +126,5 @@ def demo_figure(result: DemoResult) -> str:
 
     from mechpert_al.report.figures import learning_curves
 
-    chart: Any = learning_curves(result.comparison, DATASET, DEFAULT_PREDICTOR)
+    chart: Any = learning_curves(result.comparison, SIMULATED, result.predictor)
     return vl_convert.vegalite_to_svg(chart.to_dict())

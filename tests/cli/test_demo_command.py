@@ -61,3 +61,21 @@ def test_a_quality_that_is_none_is_a_usage_error(run_cli, tmp_path, quality):
     assert run.exit_code == 2
     assert "--quality" in run.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["compare", "simulate"])
+def test_the_lab_is_a_loop_for_the_other_commands_too(run_cli, tmp_path, command):
+    small = ("--splits", 1, "--random-draws", 2, "--strategy", "degree_prior", "--json")
+    run = run_cli(command, "demo", *small, cwd=tmp_path, env={"MECHPERT_AL_DATA": None})
+    assert run.exit_code == 0, run.stderr
+    document = json.loads(run.stdout)
+    assert "SIMULATED" in " ".join(document["notices"])
+    rows = document["summary" if command == "compare" else "rounds"]
+    assert {row["dataset"] for row in rows} == {"virtual lab (simulated)"}
+
+
+def test_real_effects_have_no_place_in_a_virtual_lab(run_cli, tmp_path):
+    (tmp_path / "effects.h5ad").touch()
+    run = run_cli("compare", "demo", "--effects", "effects.h5ad", cwd=tmp_path)
+    assert run.exit_code == 3
+    assert "a virtual lab, and effects beside it" in run.stderr

@@ -1,6 +1,7 @@
 """The demonstration: its parts fit together, its numbers hold, and it says that it is simulated."""
 
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -8,13 +9,16 @@ import numpy as np
 import pytest
 
 from mechpert_al.agents import read_panel
+from mechpert_al.config import LoopFile, validated
 from mechpert_al.consensus import Knowledge
 from mechpert_al.design import plan
-from mechpert_al.errors import UsageError
-from mechpert_al.evaluation.demo import DATASET, N_STEPS, DemoResult, demonstrate
+from mechpert_al.errors import ConfigError, UsageError
+from mechpert_al.evaluation.demo import DemoResult, demonstrate, n_steps
+from mechpert_al.evaluation.inputs import SIMULATED, load_inputs
 from mechpert_al.evaluation.screen import Screen, splits
 from mechpert_al.prediction import KrigingRegressor
 from mechpert_al.report.demo import demo_figure, demo_page
+from mechpert_al.virtual import VirtualLab
 
 SEED = 1
 CENTRALITIES = {
@@ -38,7 +42,7 @@ def page(result) -> str:
 
 
 def test_every_step_is_told(result, steps):
-    assert steps == [1] * N_STEPS
+    assert steps == [1] * n_steps()
 
 
 # ---------------------------------------------------------------------- the batch
@@ -62,12 +66,12 @@ def test_default_centralities_random_and_oracles_are_compared(result):
     }
     for rows in result.curves.values():
         assert [row["budget"] for row in rows] == [10, 20, 30, 40, 50]
-        assert {row["dataset"] for row in rows} == {DATASET}
+        assert {row["dataset"] for row in rows} == {SIMULATED}
     assert result.comparison.protocol["random_draws"] == 50
 
 
 def test_rounds_measure_ten_new_genes_of_the_pool(result):
-    screen = Screen.of(DATASET, result.lab.effects(), result.lab.genes)
+    screen = Screen.of(SIMULATED, result.lab.effects(), result.lab.genes)
     first = next(iter(splits(screen, 4, 0.4, SEED)))
     pool = {result.lab.genes[i] for i in first.pool}
     batches = [row["genes"] for row in result.first_batches]
@@ -93,7 +97,7 @@ def test_rounds_and_budgets_agree(result):
 def test_a_score_again_by_hand(result):
     """Last round, first split: fit whole profiles, correlate readout by readout."""
     lab = result.lab
-    screen = Screen.of(DATASET, lab.effects(), lab.genes)
+    screen = Screen.of(SIMULATED, lab.effects(), lab.genes)
     split = next(iter(splits(screen, 4, 0.4, SEED)))
     measured = [gene for row in result.first_batches for gene in row["genes"]]
     anchors = np.array([lab.genes.index(gene) for gene in measured])
@@ -110,6 +114,37 @@ def test_a_score_again_by_hand(result):
         and (row["budget"], row["split"], row["metric"]) == (50, 0, "pearson_centred")
     )
     assert cell["value"] == pytest.approx(np.mean(scores), abs=1e-6)
+
+
+# ---------------------------------------------------------------------- the loop file
+def test_a_virtual_lab_in_a_loop_file():
+    loop = validated(
+        {"seed": 5, "virtual": {"genes": 40, "cells": 20, "agents": 2, "informativeness": 0}},
+        LoopFile,
+        "loop.toml",
+    )
+    loaded = load_inputs(loop)
+    lab = VirtualLab(5, 40, 200, 20)
+    assert list(loaded.judges) == [SIMULATED]
+    assert loaded.judges[SIMULATED].content_hash == lab.effects().content_hash
+    assert list(loaded.knowledge.consensus.layers) == ["agent1", "agent2"]
+    assert loaded.knowledge.prior.content_hash == lab.network(0).content_hash
+    assert "SIMULATED" in loaded.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ({"effects": [{"path": "x.h5ad"}]}, "effects"),
+        ({"panel": {"path": "essential585"}}, "panel"),
+        ({"network": {"path": "x.tsv"}}, "network"),
+        ({"prediction": {"other_line": "x.h5ad"}}, "prediction.other_line"),
+    ],
+)
+def test_a_virtual_lab_takes_no_real_inputs(section, name):
+    loop = validated({"virtual": {}, **section}, LoopFile, "loop.toml")
+    with pytest.raises(ConfigError, match=f"a virtual lab, and {re.escape(name)} beside it"):
+        load_inputs(loop)
 
 
 # ---------------------------------------------------------------------- what it says
@@ -133,8 +168,8 @@ def test_documents_say_that_they_are_simulated(result):
     assert len(document["first_batch"]["batch"]) == 24
     assert document["comparison"]["format"] == "mechpert-al compare 1"
     assert document["comparison"]["simulated"] is True
-    assert {row["dataset"] for row in document["comparison"]["summary"]} == {DATASET}
-    assert "simulated" in DATASET
+    assert {row["dataset"] for row in document["comparison"]["summary"]} == {SIMULATED}
+    assert "simulated" in SIMULATED
 
 
 def test_a_quality_that_is_none_is_refused():
