@@ -151,8 +151,8 @@ class Journal:
             record = _opened(line, number, before[-1].hash if before else "")
         except ValueError as error:
             raise IntegrityError(f"{self.path}, line {number}: {error}", MEND) from error
-        if number == 1:
-            self._check_format(record.content.get("format"))
+        if number == 1 and "format" in record.content:
+            self._check_format(record.content["format"])
         return record
 
     def _check_format(self, found: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -81,12 +82,21 @@ def test_a_second_writer_waits_a_little(lock, holder):
     assert waited >= 0.3
 
 
-def test_a_lock_file_that_was_removed_locks_nobody_in(lock):
-    """Whoever waits for the old file must not believe to hold the new one."""
-    with writing_alone(lock, 0):
-        lock.unlink()
-        with writing_alone(lock, 0):
-            assert lock.exists()
+def test_the_lock_of_a_file_that_was_removed_is_none(lock, monkeypatch):
+    """Between opening the file and locking it, somebody removes it: others would lock a new one."""
+    flock, handles = fcntl.flock, []
+
+    def removed_meanwhile(handle: int, how: int) -> None:
+        if not handles:
+            lock.unlink()
+        handles.append(handle)
+        flock(handle, how)
+
+    monkeypatch.setattr("mechpert_al.loop.lock.fcntl.flock", removed_meanwhile)
+
+    with writing_alone(lock, 5):
+        assert len(handles) == 2
+        assert lock.exists()
 
 
 def test_the_lock_is_free_after_an_error(lock):
