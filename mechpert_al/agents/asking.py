@@ -27,6 +27,8 @@ from mechpert_al.errors import IntegrityError, MechPertError
 
 #: Questions in a row that a server may fail, for reasons of its own, before it is left out.
 PATIENCE = 3
+#: What follows where fewer targets may help.
+ROOM = (Follows.MORE_ROOM, Follows.OTHER_CONTEXT)
 
 
 @dataclass(frozen=True)
@@ -160,11 +162,8 @@ class Run:
         while host in self._alive and (task := self.work.take()) is not None:
             if host not in self._alive:
                 self.work.put_back(task)
-            elif self.store.claim(task.key):
-                try:
-                    self._one(host, task)
-                finally:
-                    self.store.release(task.key)
+            elif self.store.claim(task.key):  # until it is finished, however many tries that takes
+                self._one(host, task)
             else:
                 self.work.put_back(task, LOOK_AGAIN)  # another process is asking it
 
@@ -256,7 +255,7 @@ class Run:
             self.work.put_back(task)
         elif follows is Follows.STOP and not self._is_its_own(fault):
             self._stop(fault)
-        elif follows is Follows.MORE_ROOM and len(task.question.targets) > 1:
+        elif follows in ROOM and len(task.question.targets) > 1:
             self._divide(task)
         else:
             self._again(host, task, fault)
@@ -313,6 +312,7 @@ class Run:
     def _divide(self, task: Task) -> None:
         """Ask target by target, in this run and in later ones."""
         self.store.divide(task.key)
+        self.store.release(task.key)
         parts = self._parts(task.question)
         with self._lock:
             del self.keys[task.question]
@@ -347,6 +347,7 @@ class Run:
             self.tell(self.progress)
 
     def _finished(self, task: Task, **counts: int) -> None:
+        self.store.release(task.key)
         with self._lock:
             for name, number in counts.items():
                 setattr(self.progress, name, getattr(self.progress, name) + number)

@@ -20,6 +20,9 @@ PER_MESSAGE = 12
 #: Contexts are multiples of this, so that a few of them serve all prompts: a server loads the model
 #: anew for another context.
 STEP = 1024
+#: What a context is made smaller by if it cannot be made larger: a count of tokens that only looked
+#: like that of a cut prompt stays what it was.
+TWEAK = 64
 #: Estimates are made larger by this, for tokenizers that know few words.
 MARGIN = 1.15
 #: This share at least of the fewest tokens that a prompt can have, and of its estimate once that is
@@ -105,7 +108,7 @@ def truncation(read: int | None, sent: Room, ratio: float | None) -> str:
         return ""
     if read >= sent.context:
         return f"the prompt fills the whole context of {sent.context} tokens"
-    if abs(read - (sent.context // 2 + 2)) <= 1:
+    if ratio is None and abs(read - (sent.context // 2 + 2)) <= 1:
         return f"{read} tokens were read, where a context of {sent.context} is cut to half"
     least = FEWEST * sent.fewest if ratio is None else CALIBRATED * ratio * sent.prompt
     if read < least:

@@ -14,6 +14,7 @@ class Follows(Enum):
 
     ASK_AGAIN = "ask again, telling what was wrong"
     MORE_ROOM = "ask again with more room, or about fewer targets"
+    OTHER_CONTEXT = "ask again with another context, or about fewer targets"
     WAIT = "wait, then ask again"
     PROBE = "see whether the server is still there, then ask again"
     LEAVE = "this server is no use, others may be"
@@ -70,7 +71,7 @@ KINDS: Mapping[str, Kind] = {
     "error_in_stream": Kind(Follows.PROBE, _LOG),
     "flood": Kind(Follows.ASK_AGAIN, "The answer is far longer than was asked for. " + _LOG),
     "truncated_prompt": Kind(
-        Follows.MORE_ROOM,
+        Follows.OTHER_CONTEXT,
         "The server dropped the beginning of the prompt: raise context_tokens, shorten the list of "
         "candidates, or lower targets_per_call.",
     ),

@@ -175,7 +175,11 @@ class Questions:
         prompt, limit = budget.prompt_tokens(conversation), self._limit(agent)
         answer = min(answer, max(16, limit - prompt))
         room = budget.room(prompt, answer, budget.fewest_tokens(conversation))
-        return room._replace(context=min(room.context, limit))
+        context = min(room.context, limit)
+        if again and again.follows is Follows.OTHER_CONTEXT:
+            larger, smaller = budget.STEP * again.attempt, budget.TWEAK * again.attempt
+            context += larger if context + larger <= limit else -smaller
+        return room._replace(context=context)
 
     def _n_shown(self, agent: LiveAgent) -> int:
         """How many candidates fit into a prompt of the agent.

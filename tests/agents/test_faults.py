@@ -71,6 +71,11 @@ def first_meets(act: Act, n: int) -> Callable[[dict], Act | None]:
     return script
 
 
+def half_read(handler: fake.Handler, body: dict) -> None:
+    count = body["options"]["num_ctx"] // 2 + 2
+    fake.ends(prompt_eval_count=count)(handler, body)
+
+
 LONG = fake.piece({"model": MODEL}, '{"target": "ATF4", "regulators": []}')
 #: Name: what the server does, the kind under which it is kept, what the message must mention.
 SCRIPTS: dict[str, tuple[Act, str, str]] = {
@@ -111,9 +116,9 @@ SCRIPTS: dict[str, tuple[Act, str, str]] = {
     ),
     "stream without end": (fake.stream(LONG), "not_done", "incomplete"),
     "prompt filled the context": (
-        fake.ends(prompt_eval_count=1024), "truncated_prompt", "1024 tokens",
+        fake.ends(prompt_eval_count=10**5), "truncated_prompt", "fills the whole context",
     ),
-    "prompt cut to half": (fake.ends(prompt_eval_count=514), "truncated_prompt", "cut to half"),
+    "prompt cut to half": (half_read, "truncated_prompt", "cut to half"),
     "prompt hardly read": (fake.ends(prompt_eval_count=7), "truncated_prompt", "only 7 tokens"),
     "not JSON": (fake.says("ATF4 is regulated by PERK."), "invalid", "not JSON"),
     "JSON in talk": (fake.answers(lambda text: f"Here you are: {text}"), "invalid", "not JSON"),
@@ -172,7 +177,7 @@ def test_the_folder_is_whole_and_a_second_run_completes_it(tmp_path: Path, name:
     verified(tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["cut", "white space", "thinking only", "prompt hardly read"])
+@pytest.mark.parametrize("kind", ["cut", "white space", "thinking only"])
 def test_the_next_try_has_more_room(tmp_path: Path, kind: str) -> None:
     with FakeOllama(script=[SCRIPTS[kind][0]]) as server:
         asked = run(tmp_path, server)
@@ -180,6 +185,20 @@ def test_the_next_try_has_more_room(tmp_path: Path, kind: str) -> None:
     first, second = (body["options"] for body in server.asked[:2])
     assert second["num_predict"] == 2 * first["num_predict"]
     assert second["seed"] != first["seed"]
+
+
+@pytest.mark.parametrize("limit", [1024, 4096])
+def test_a_prompt_that_only_looks_cut_is_asked_with_another_context(
+    tmp_path: Path, limit: int
+) -> None:
+    as_if_cut = fake.ends(prompt_eval_count=1024 // 2 + 2)
+    with FakeOllama(script=[as_if_cut] * 20) as server:
+        asked = run(tmp_path, server, context_tokens=limit)
+    assert not any(asked.unanswered.values())
+    contexts = [body["options"]["num_ctx"] for body in server.asked]
+    assert contexts[1] == (2048 if limit == 4096 else 1024 - 64)
+    assert set(contexts) == {1024, contexts[1]}
+    assert asked.progress.failures == {"truncated_prompt": 2}  # once for each agent
 
 
 def test_the_next_try_tells_what_was_wrong(tmp_path: Path) -> None:

@@ -265,8 +265,9 @@ def test_the_context_holds_prompt_and_answer(prompt: int, answer: int) -> None:
         (700, 0.8, False),
         (679, 0.8, True),
         (2048, None, True),
-        (1026, 0.8, True),  # where a context of 2048 is cut to half
-        (1030, 0.8, False),
+        (1026, None, True),  # where a context of 2048 is cut to half
+        (1030, None, False),
+        (1026, 1.0, False),  # as many as other prompts of that length have
     ],
 )
 def test_signs_of_a_cut_prompt(read: int | None, ratio: float | None, is_cut: bool) -> None:
