@@ -48,6 +48,13 @@ def test_formula(seed: int, alpha: float) -> None:
     )
 
 
+def test_only_relative_weights_count() -> None:
+    weights = random_weights(3)
+    np.testing.assert_allclose(
+        diffusion_kernel(1e-3 * weights), diffusion_kernel(weights), atol=1e-11
+    )
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_is_a_covariance(seed: int) -> None:
     kernel = diffusion_kernel(random_weights(seed, n=30))

@@ -44,6 +44,7 @@ def textbook(
     kernel: np.ndarray, profiles: np.ndarray, noise: float, wiener: float | None
 ) -> tuple[np.ndarray, float]:
     """Deviations of the targets, and c, with dense inverses and honest refits."""
+    anchors = ANCHORS[: len(profiles)]
     deviations = profiles - profiles.mean(axis=0)
     norms = np.linalg.norm(deviations, axis=1)
     unit = deviations / norms[:, None]
@@ -51,7 +52,7 @@ def textbook(
 
     def weights(rows: np.ndarray, a: np.ndarray) -> np.ndarray:
         """Of the anchors in places a; R stays as it was measured among all of them."""
-        here = ANCHORS[a]
+        here = anchors[a]
         prior = np.linalg.inv(kernel[np.ix_(here, here)] + noise * np.eye(len(a)))
         w = kernel[np.ix_(rows, here)] @ prior
         if wiener is not None:
@@ -59,14 +60,14 @@ def textbook(
             w = w @ r @ np.linalg.inv(r + wiener * np.eye(len(a)))
         return w
 
-    everybody = np.arange(len(ANCHORS))
+    everybody = np.arange(len(anchors))
     with_truth = with_itself = 0.0
     for i in everybody:  # leave one out, solve again
         rest = np.delete(everybody, i)
-        guess = (weights(ANCHORS[[i]], rest) @ unit[rest])[0]
+        guess = (weights(anchors[[i]], rest) @ unit[rest])[0]
         with_truth += guess @ deviations[i]
         with_itself += guess @ guess
-    others = np.setdiff1d(np.arange(len(kernel)), ANCHORS)
+    others = np.setdiff1d(np.arange(len(kernel)), anchors)
     q = np.mean(np.sum((weights(others, everybody) @ unit) ** 2, axis=1))
     c0 = (1 + (wiener or 0)) * norms.mean()
     c = (with_truth + 10 * q * c0) / (with_itself + 10 * q)
@@ -76,9 +77,10 @@ def textbook(
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("noise", [0.3, 1.0])
 @pytest.mark.parametrize("wiener", [None, 0.5, 2.0])
-def test_textbook(seed: int, noise: float, wiener: float | None) -> None:
-    kernel, profiles = a_kernel(seed), some_profiles(seed)
-    model = KrigingRegressor(kernel, noise, wiener).fit(ANCHORS[:, None], profiles)
+@pytest.mark.parametrize("n", [3, len(ANCHORS)])
+def test_textbook(seed: int, noise: float, wiener: float | None, n: int) -> None:
+    kernel, profiles = a_kernel(seed), some_profiles(seed, n)
+    model = KrigingRegressor(kernel, noise, wiener).fit(ANCHORS[:n, None], profiles)
     deviation, c = textbook(kernel, profiles, noise, wiener)
     assert model.scale_ == pytest.approx(c, rel=1e-10)
     np.testing.assert_allclose(model.deviation(TARGETS), deviation, atol=1e-10)
