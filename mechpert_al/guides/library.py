@@ -124,7 +124,7 @@ def _rows_by_place(file: TextFile) -> Iterator[LibraryRow]:
             f"{', '.join(names)}",
             "Name the columns in the first line.",
         )
-    frame = file.table(has_header=False, names=[*names, *further])
+    frame = file.table(has_header=False, names=[*names, *further], is_quoted=_is_quoted(file))
     for line, name, sequence, gene in zip(
         frame.index, frame["id"], frame["sequence"], frame["gene"], strict=True
     ):
@@ -132,7 +132,7 @@ def _rows_by_place(file: TextFile) -> Iterator[LibraryRow]:
 
 
 def _rows_by_name(file: TextFile) -> Iterator[LibraryRow]:
-    frame = file.table()
+    frame = file.table(is_quoted=_is_quoted(file))
     keys = {_key(str(column)): str(column) for column in frame.columns}
     gene = _column(file, keys, GENE, "gene")
     ensembl = next((keys[name] for name in ENSEMBL if name in keys), None)
@@ -151,6 +151,12 @@ def _rows_by_name(file: TextFile) -> Iterator[LibraryRow]:
                 str(row[gene]),
                 known if _ENSEMBL_GENE.fullmatch(known) else "",
             )
+
+
+def _is_quoted(file: TextFile) -> bool:
+    """Whether quotes enclose cells; a lone one is a part of a name, and must not swallow lines."""
+    with file.opened() as lines:
+        return all(line.count('"') % 2 == 0 for line in lines)
 
 
 def _numbered(frame: pd.DataFrame, gene: str) -> str:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mechpert_al.errors import DataError
+from mechpert_al.errors import DataError, UsageError
 from mechpert_al.guides.library import GuideLibrary, LibraryRow
 from mechpert_al.symbols import match
 
@@ -150,6 +150,8 @@ def select_guides(
     DataError
         Listing every problem with its line, unless they are to be mended; or fewer control guides
         than were asked for.
+    UsageError
+        A number of controls that is neither a whole number nor a share.
     """
     wanted = dict(genes) if isinstance(genes, Mapping) else dict.fromkeys(genes, "")
     found = _Findings(library.source)
@@ -286,6 +288,11 @@ def _controls(
 
 def _number_of_controls(asked: float | None, n_guides: int) -> int:
     share = CONTROL_SHARE if asked is None else asked
+    if share < 0 or (share > 1 and share != int(share)):
+        raise UsageError(
+            f"{share:g} control guides were asked for",
+            "Ask for a whole number, or for a share of all guides between 0 and 1.",
+        )
     if share >= 1:
         return int(share)
     n = math.ceil(share * n_guides / (1 - share) - 1e-9)  # n / (n + n_guides) is the share

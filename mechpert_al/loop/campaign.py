@@ -422,19 +422,15 @@ class Campaign:
     def _repr_html_(self) -> str:
         from mechpert_al.display import html_table
 
-        return html_table(
-            [{"": name, "genes": ", ".join(genes)} for name, genes in self._facts().items()],
-            caption=repr(self),
-        )
-
-    def _facts(self) -> dict[str, Sequence[str]]:
         state = self.state
-        return {
-            "measured": tuple(state.measured),
-            "pending": tuple(state.pending),
-            "failed": tuple(state.failed),
-            "abandoned": tuple(state.abandoned),
+        facts = {
+            "measured": state.measured,
+            "pending": state.pending,
+            "failed": state.failed,
+            "abandoned": state.abandoned,
         }
+        rows = [{"": fact, "genes": ", ".join(genes)} for fact, genes in facts.items()]
+        return html_table(rows, caption=repr(self))
 
 
 def _plain(limits: Constraints) -> dict[str, Any]:

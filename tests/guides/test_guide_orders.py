@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mechpert_al.errors import DataError
+from mechpert_al.errors import DataError, UsageError
 from mechpert_al.guides import (
     GuideLibrary,
     LibraryRow,
@@ -184,6 +184,14 @@ def test_three_columns_without_a_header(write, name, cut):
     assert [row.line for row in found.rows] == [1, 2]
 
 
+def test_quoted_cells_and_lone_quotes(write):
+    quoted = read_library(write(f'"id"\t"sequence"\t"gene"\n"g1"\t"{A}"\t"MED1"\n'))
+    lone = read_library(write(f'id\tsequence\tgene\n"g1\t{A}\tMED1\ng2\t{B}\tMED1\n'))
+
+    assert quoted.rows == (LibraryRow(2, "g1", A, "MED1"),)
+    assert [row.id for row in lone.rows] == ['"g1', "g2"]  # no line was swallowed
+
+
 def test_gene_called_ctrl_is_a_gene():
     """CTRL is an approved symbol's former name in one table; only whole control words count."""
     found = library(("g", A, "NTRK1"), ("h", B, "NTC"), ("i", C, ""), ("j", D, "negative_control"))
@@ -285,6 +293,12 @@ def test_number_of_controls(n_guides, there, asked, n):
 def test_more_controls_than_there_are_is_an_error():
     with pytest.raises(DataError, match="5 control guides were asked for, the library has 4"):
         select_guides(["MED1"], many(3, 4), controls=5)
+
+
+@pytest.mark.parametrize("asked", [-1, -0.5, 2.5])
+def test_what_is_no_number_of_controls(asked):
+    with pytest.raises(UsageError, match="a whole number, or"):
+        select_guides(["MED1"], many(3, 4), controls=asked)
 
 
 def test_no_controls_at_all_is_said():

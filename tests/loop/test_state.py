@@ -24,7 +24,8 @@ def created(**more: Any) -> dict[str, Any]:
 def proposed(round: int, *genes: str, **more: Any) -> dict[str, Any]:
     return {
         "kind": "proposed", "time": TIME, "round": round, "genes": list(genes), "seed": 7,
-        "strategy": "random", "consensus": "c0ffee", "effects": None, "constraints": {}, "order": {}, **more,
+        "strategy": "random", "consensus": "c0ffee", "effects": None, "constraints": {},
+        "order": {}, **more,
     }  # fmt: skip
 
 
