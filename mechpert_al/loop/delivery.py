@@ -103,7 +103,9 @@ def counted(
         raise DataError(
             f"{report.file}: nothing in it counts as measured: "
             + "; ".join(f"{gene} ({why})" for gene, why in list(reasons.items())[:N_SHOWN]),
-            "Knock-outs need not lower the messenger RNA: --keep-failed-knock-downs takes them.",
+            "Knock-outs need not lower the messenger RNA: --keep-failed-knock-downs takes them."
+            if report.failed_knock_downs
+            else "Is it the right file, and was it read as it is meant?",
         )
     return table.take(kept), reasons
 

@@ -342,6 +342,52 @@ def test_a_row_without_values_is_not_measured(campaign, deliver):
     assert any("still pending" in notice for notice in intake.notices)
 
 
+@pytest.fixture
+def knock_downs(tmp_path) -> Path:
+    """Counts of cells: the knock-down of ATF4 worked, that of MED1 did not."""
+    import anndata
+    import pandas as pd
+
+    random = np.random.default_rng(3)
+    labels = np.repeat(["non-targeting", "ATF4", "MED1"], 80)
+    means = np.full((240, 4), 30.0)
+    means[labels == "ATF4", 0] = 4.0
+    cells = anndata.AnnData(
+        random.poisson(means).astype("int32"),
+        obs=pd.DataFrame({"perturbation": labels}, index=[f"c{i}" for i in range(240)]),
+        var=pd.DataFrame(index=["ATF4", "MED1", "GAPDH", "ACTB"]),
+    )
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    return tmp_path / "cells.h5ad"
+
+
+def test_a_failed_knock_down_is_not_measured_unless_asked_for(knock_downs, tmp_path):
+    (tmp_path / "genes.txt").write_text("ATF4\nMED1\n")
+    campaign = Campaign.create(tmp_path / "c", "essential585", candidates=tmp_path / "genes.txt")
+    campaign.propose(2)
+
+    intake = campaign.ingest(knock_downs)
+
+    assert facts(campaign)["measured"] == {"ATF4"}
+    assert facts(campaign)["pending"] == {"MED1"}
+    assert "the knock-down failed" in intake.not_measured["MED1"]
+    assert any("withdraw … MED1 --failed" in notice for notice in intake.notices)
+    campaign.ingest(knock_downs, keep_failed_knock_downs=True)
+    assert facts(campaign)["measured"] == {"ATF4", "MED1"}
+    assert campaign.state.deliveries[1].options == {"keep_failed_knock_downs": True}
+
+
+def test_nothing_but_failed_knock_downs_is_refused(knock_downs, tmp_path, campaign):
+    import anndata
+
+    cells = anndata.read_h5ad(knock_downs)
+    cells[cells.obs["perturbation"] != "ATF4"].write_h5ad(tmp_path / "failed.h5ad")
+
+    with pytest.raises(DataError, match="nothing in it counts as measured: MED1") as caught:
+        campaign.ingest(tmp_path / "failed.h5ad")
+    assert "--keep-failed-knock-downs" in caught.value.hint
+
+
 def test_doubtful_names_are_refused_as_a_whole(campaign, deliver, toy):
     gene = toy.genes[0]
 
