@@ -151,7 +151,7 @@ def test_an_agent_that_knows_wins_in_the_same_labs(nothing_known):
 @pytest.mark.parametrize("strategy", ["expected_coverage", "facility_location"])
 def test_good_agents_win(well_known, strategy):
     adjusted = p_values(well_known, ["expected_coverage", "facility_location"], [OWN])
-    assert adjusted[strategy, OWN] < 1e-4
+    assert adjusted[strategy, OWN] < 1e-3
 
 
 def test_popularity_among_good_agents_is_no_design(well_known):
