@@ -25,15 +25,26 @@ PACKAGES = ("mechpert-al", "ollama", "httpx", "numpy", "scipy", "pandas", "annda
 
 
 class Line(NamedTuple):
-    """One thing that was looked at; ``remedy`` is empty when all is well."""
+    """One thing that was looked at; ``remedy`` is empty when all is well.
+
+    ``is_needed`` is false for what is not there and need not be.
+    """
 
     what: str
     is_well: bool
     found: str
     remedy: str = ""
+    is_needed: bool = True
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something must be mended."""
+        return self.is_needed and not self.is_well
 
 
-def checkup(descriptions: Sequence[Description], hosts: Sequence[str] = ()) -> Iterator[Line]:
+def checkup(
+    descriptions: Sequence[Description], hosts: Sequence[str] = (), *, is_needed: bool = True
+) -> Iterator[Line]:
     """Look at servers, models, the symbol table, versions and disks.
 
     Parameters
@@ -42,18 +53,20 @@ def checkup(descriptions: Sequence[Description], hosts: Sequence[str] = ()) -> I
         Panels that one would like to ask.
     hosts
         Addresses of servers; those of the descriptions by default.
+    is_needed
+        Whether their models must be there; otherwise any model will do.
     """
     wanted = [(address, one) for one in descriptions for address in addresses(one, hosts)]
     for address in dict.fromkeys(address for address, _ in wanted):
         needed = {name: one for at, one in wanted if at == address for name in one.models}
-        yield from _server(address, needed)
+        yield from _server(address, needed, is_needed)
     yield _symbols()
     yield from _versions()
     yield from _disks()
     yield _data()
 
 
-def _server(address: str, needed: dict[str, Description]) -> Iterator[Line]:
+def _server(address: str, needed: dict[str, Description], is_needed: bool) -> Iterator[Line]:
     what = f"server {address}"
     server = Server(address)
     try:
@@ -68,7 +81,8 @@ def _server(address: str, needed: dict[str, Description]) -> Iterator[Line]:
         model = named(name, there)
         what = f"model {name} (panel {description.settings.name})"
         if model is None:
-            yield Line(what, False, "not there", how_to_get(name, lambda: there))
+            is_wanted = is_needed or not there
+            yield Line(what, False, "not there", how_to_get(name, lambda: there), is_wanted)
         else:
             yield Line(what, True, f"{model.parameters} {model.quantisation} {model.digest[:12]}")
 

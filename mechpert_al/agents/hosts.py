@@ -166,7 +166,12 @@ def connect(description: Description, given: Sequence[str] = ()) -> Hosts:
 
 
 def _abilities(description: Description, host: Host) -> dict[str, Abilities]:
-    found = {name: host.server.abilities(name) for name in description.models}
+    found = {}
+    for name in description.models:
+        try:
+            found[name] = host.server.abilities(name)
+        except Fault:  # servers of other makes do not say
+            found[name] = Abilities()
     for agent in description.agents.values():
         if agent.think and found[agent.model].can_think is False:
             raise Fault(

@@ -189,8 +189,13 @@ def test_doctor(run_cli: Callable, inputs: Path) -> None:
         assert f"model {MODEL} (panel toy)" in whats
         assert {"symbols", "Python", "ollama"} <= set(whats)
         missing = run_cli("doctor", "local", "--host", server.host)
+        anything = run_cli("doctor", "--host", server.host)
     assert missing.exit_code == 4
     assert "ollama pull" in missing.stdout
+    assert anything.exit_code == 0  # some model is there, and none was asked for
+    assert "ollama pull smollm2:135m" in anything.stdout
+    with FakeOllama(models={}) as server:
+        assert run_cli("doctor", "--host", server.host).exit_code == 4
     down = run_cli("doctor", "--host", "http://127.0.0.1:9")
     assert down.exit_code == 4
     assert "ollama serve" in down.stdout
