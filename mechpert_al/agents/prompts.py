@@ -63,8 +63,17 @@ def rules(agent: LiveAgent, panel: PanelDescription) -> str:
     )
     if panel.mechanisms:
         lines.append("- mechanism: why, in at most 12 words")
-    lines.append("Answer with JSON only, on one line.")
+    lines.append(f"Answer with JSON only, in one line of this form: {_form(agent, panel)}")
     return "\n".join(lines)
+
+
+def _form(agent: LiveAgent, panel: PanelDescription) -> str:
+    """The form of an answer, without values that an agent might copy."""
+    words = '"same" or "opposite"' if agent.role == "mechanism" else '"same"'
+    mechanism = ', "mechanism": WHY' if panel.mechanisms else ""
+    proposal = f'{{"gene": GENE, "direction": {words}, "confidence_percent": 1-99{mechanism}}}'
+    form = f'{{"target": TARGET, "regulators": [{proposal}, …]}}'
+    return f'{{"answers": [{form}, …]}}' if panel.targets_per_call > 1 else form
 
 
 def question(

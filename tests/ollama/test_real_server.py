@@ -179,7 +179,7 @@ def test_a_cut_answer_is_none(host: str, server: Server) -> None:
 
 def test_killed_and_started_again(host: str, tmp_path: Path) -> None:
     (tmp_path / "genes.txt").write_text("\n".join(GENES) + "\n")
-    (tmp_path / "targets.txt").write_text("\n".join(TARGETS[:5]) + "\n")
+    (tmp_path / "targets.txt").write_text("\n".join(TARGETS[:4]) + "\n")
     (tmp_path / "one.toml").write_text(
         f'name = "one"\nmodel = "{MODEL}"\nmax_regulators = 1\nmechanisms = false\n'
         "context_tokens = 1024\n[agent.complex]\n"
@@ -192,20 +192,20 @@ def test_killed_and_started_again(host: str, tmp_path: Path) -> None:
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
     store = tmp_path / "panel" / "answers.sqlite"
-    while process.poll() is None and _n_answers(store) < 2:
+    while process.poll() is None and _n_answers(store) < 1:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
     n_kept = _n_answers(store)
-    assert n_kept >= 2
+    assert n_kept >= 1
     done = subprocess.run(
         [*command, "--json"], cwd=tmp_path, check=True, capture_output=True, text=True
     )
     document = strictly_parsed(done.stdout)
     assert document["stored_before"] == n_kept
-    assert document["answered"] == 5 - n_kept
-    assert read_panel(tmp_path / "panel").answered["complex"] == set(TARGETS[:5])
-    assert verified(tmp_path / "panel").n_answers == 5
+    assert document["answered"] == 4 - n_kept
+    assert read_panel(tmp_path / "panel").answered["complex"] == set(TARGETS[:4])
+    assert verified(tmp_path / "panel").n_answers == 4
 
 
 def _n_answers(store: Path) -> int:
@@ -225,7 +225,7 @@ def test_what_is_common_is_read_once(host: str, server: Server) -> None:
     def seconds(*, target_first: bool) -> float:
         """Mean time in which the prompts of some targets are read, after a first one."""
         found = []
-        for target in TARGETS[:4]:
+        for target in TARGETS[:3]:
             body, room = asked.request(Question("complex", (target,)))
             common, question = body["messages"]
             if target_first:
@@ -237,7 +237,7 @@ def test_what_is_common_is_read_once(host: str, server: Server) -> None:
             assert caught.value.name == "cut"
             assert caught.value.usage.prompt_seconds is not None
             found.append(caught.value.usage.prompt_seconds)
-        return sum(found[1:]) / 3
+        return sum(found[1:]) / 2
 
     assert seconds(target_first=True) >= 5 * seconds(target_first=False)
 
