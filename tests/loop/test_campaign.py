@@ -254,6 +254,22 @@ def test_groups_of_few_cells_stay_candidates(cases, tmp_path):
     )
 
 
+def test_a_plan_knows_groups_of_few_cells_as_unmeasured(cases):
+    from mechpert_al.effects import convert
+
+    case = cases / "phantom-and-tiny-groups"
+    effects, _ = convert(case / "cells.h5ad", min_cells=5)
+
+    batch = mp.plan(
+        "essential585",
+        4,
+        effects=effects,
+        candidates=(case / "candidates.txt").read_text().split(),
+    )
+
+    assert set(batch.genes) == {"STAT2", "IRF7", "MYC", "SPI1"}
+
+
 # ---------------------------------------------------------------------- deliveries in general
 def test_pooling_is_weighted_by_cells_and_readout(campaign, deliver):
     nan = math.nan
