@@ -7,7 +7,6 @@ keeps it before anybody is told. What goes wrong is a `Fault`, whose kind says w
 from __future__ import annotations
 
 import random
-import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from mechpert_al.agents.progress import Progress
 from mechpert_al.agents.questions import Again, Question, Questions
 from mechpert_al.agents.store import AnswerStore, key_of
 from mechpert_al.agents.work import LOOK_AGAIN, Candidate, Task, Work
-from mechpert_al.errors import IntegrityError, MechPertError
+from mechpert_al.errors import MechPertError
 
 #: Questions in a row that a server may fail, for reasons of its own, before it is left out.
 PATIENCE = 3
@@ -144,13 +143,8 @@ class Run:
         try:
             self._serve(host)
             has_ended = True
-        except sqlite3.Error as error:
-            self._stop(
-                IntegrityError(
-                    f"{self.store.path}: cannot be used any more ({error})",
-                    "Is the disk full, or the folder read-only? What was answered is kept.",
-                )
-            )
+        except MechPertError as error:  # of the store
+            self._stop(error)
             has_ended = True
         finally:
             if not has_ended:

@@ -199,7 +199,10 @@ def ask(
                 note(f"{name}: {n_shown} of {len(candidates)} candidates fit into a prompt")
         with AnswerStore(place) as store:
             run = Run(questions, joined, store, tell, patience)
-            return _until_done(run, _panel_folder(place, questions, joined))
+            asked = _until_done(run, _panel_folder(place, questions, joined))
+        for fault in run.left_out.values():
+            note(f"Left out on the way: {fault.message} {fault.hint}")
+        return asked
 
 
 def _panel_folder(place: Path, questions: Questions, joined: Hosts) -> PanelFolder:

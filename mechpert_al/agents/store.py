@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mechpert_al.agents.faults import Fault, Usage
-from mechpert_al.errors import IntegrityError
+from mechpert_al.errors import DataError, IntegrityError, MechPertError
 
 FILE = "answers.sqlite"
 FORMAT = 1
@@ -108,22 +108,22 @@ class AnswerStore:
         self._claims = os.open(
             folder / f"{FILE}.claims", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666
         )
+        self._database = sqlite3.connect(
+            self.path, timeout=60, isolation_level=None, check_same_thread=False
+        )
         try:
-            self._database = sqlite3.connect(
-                self.path, timeout=60, isolation_level=None, check_same_thread=False
-            )
             self._prepare()
-        except sqlite3.DatabaseError as error:
-            os.close(self._claims)
-            raise IntegrityError(
-                f"{self.path}: not an answer store ({error})",
-                "Move the file away; what it held will be asked again.",
-            ) from error
+        except MechPertError:
+            self.close()
+            raise
 
     def _prepare(self) -> None:
         run = self._database.execute
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = NORMAL")  # a power cut may cost the last answers, not the file
+        with self._told():
+            run("PRAGMA journal_mode = WAL")
+            run(
+                "PRAGMA synchronous = NORMAL"
+            )  # a power cut may cost the last answers, not the file
         with self._writing():
             (version,) = run("PRAGMA user_version").fetchone()
             if version == 0:
@@ -150,14 +150,31 @@ class AnswerStore:
         self.close()
 
     @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say what the database cannot do in our own errors."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise DataError(
+                f"{self.path}: cannot be used ({error})",
+                "Is the disk full, or the folder read-only? What was answered is kept.",
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise IntegrityError(
+                f"{self.path}: not an answer store, or a damaged one ({error})",
+                "Move the file away; what it held will be asked again.",
+            ) from error
+
+    @contextmanager
     def _writing(self) -> Iterator[None]:
         """One transaction; what is written in it survives this process when the block has ended."""
-        with self._lock:
+        with self._lock, self._told():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
             except BaseException:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:  # a full disk ends it by itself
+                    self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
 
@@ -168,8 +185,13 @@ class AnswerStore:
             return False
         try:
             fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _offset(key))
-        except OSError:
+        except (BlockingIOError, PermissionError):
             return False
+        except OSError as error:
+            raise DataError(
+                f"{self.path}: its claims cannot be locked ({error.strerror})",
+                "Some network file systems have no locks: use a folder on a local disk.",
+            ) from error
         return True
 
     def release(self, key: str) -> None:
@@ -268,7 +290,7 @@ class AnswerStore:
 
     # ------------------------------------------------------------------ reading
     def _rows(self, query: str, *values: object) -> list[tuple]:
-        with self._lock:
+        with self._lock, self._told():
             return self._database.execute(query, values).fetchall()
 
     def get(self, key: str) -> Stored | None:
@@ -326,8 +348,8 @@ class AnswerStore:
         try:
             found = [line for (line,) in self._rows("PRAGMA integrity_check") if line != "ok"]
             return [f"the database: {line}" for line in found] + self._wrong_hashes()
-        except sqlite3.DatabaseError as error:
-            return [f"the database: {error}"]
+        except IntegrityError as error:
+            return [f"the database: {error.message}"]
 
     def _wrong_hashes(self) -> list[str]:
         found = []

@@ -16,7 +16,7 @@ from mechpert_al.agents.live import Asked, ask
 from mechpert_al.agents.store import AnswerStore
 from mechpert_al.agents.verification import verified
 from mechpert_al.config import PanelDescription
-from mechpert_al.errors import IntegrityError
+from mechpert_al.errors import DataError, IntegrityError
 from mechpert_al.testing.agents import FakeOllama, answers, good_answer
 
 GENES = tuple(f"GENE{number}" for number in range(1, 25))
@@ -155,6 +155,27 @@ def test_a_store_with_spoilt_bytes_is_said_to_be_damaged(tmp_path: Path) -> None
     file.write_bytes(b"this is no database" * 100)
     with pytest.raises(IntegrityError, match="not an answer store"):
         verified(tmp_path)
+
+
+def test_a_full_disk_ends_the_run_and_what_is_there_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = AnswerStore._prepare
+
+    def small(store: AnswerStore) -> None:
+        prepare(store)
+        store._database.execute("PRAGMA max_page_count = 24")
+
+    with FakeOllama() as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(AnswerStore, "_prepare", small)
+            with pytest.raises(DataError, match="disk is full"):
+                run(tmp_path, server, n=24)
+        kept = verified(tmp_path).n_answers
+        assert 0 < kept < 72
+        n_before = len(server.asked)
+        assert not any(run(tmp_path, server, n=24).unanswered.values())
+        assert len(server.asked) == n_before + 72 - kept
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
