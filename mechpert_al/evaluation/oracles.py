@@ -103,12 +103,11 @@ class _OracleRun:
         centred = pool_centred(screen, split)
         unit = np.zeros((len(kernel), centred.shape[1]))
         unit[screen.numbers] = unit_rows(centred)
+        unit[screen.numbers] -= unit[split.pool].mean(axis=0)
         self.measured = unit @ unit.T  # R of every pair
         # Scores are correlations over readouts: the constant part of a profile does not count.
-        scored = centred[:, 1:] if screen.is_complete else centred
-        flat = np.zeros((len(kernel), scored.shape[1]))
-        norms = np.linalg.norm(centred, axis=1, keepdims=True)
-        flat[screen.numbers] = scored / np.where(norms > 0, norms, 1)
+        first = 1 if screen.is_complete else 0
+        flat, scored = unit[:, first:], centred[:, first:]
         self.products = flat @ flat.T
         self.with_truth = flat @ unit_rows(scored[rows[split.test]]).T
         self.anchors: list[int] = []

@@ -1,6 +1,7 @@
 """Kriging with denoising: a Gaussian-process prior from names, cleaned by what was measured.
 
-With E′ the centred anchor profiles at unit norm and R their correlations, a target's deviation is
+With E′ the centred anchor profiles, brought to unit norm and centred again, and R = E′E′ᵀ their
+correlations, a target's deviation is
 
     ŷ(t) − μ = c · K[t,A] (K[A,A] + σ²I)⁻¹ R (R + λI)⁻¹ E′
 
@@ -16,7 +17,7 @@ import numpy as np
 from scipy import linalg
 
 from mechpert_al.consensus.kernel import NOISE
-from mechpert_al.prediction.base import ProfileRegressor, candidate_numbers
+from mechpert_al.prediction.base import ProfileRegressor, candidate_numbers, centre
 
 #: λ of the Wiener filter.
 WIENER = 2.0
@@ -68,7 +69,9 @@ class KrigingRegressor(ProfileRegressor):
         squares = (filled**2).sum(axis=1) * known.shape[1] / np.maximum(counts, 1)
         norms = np.sqrt(squares)
         self.norms_ = np.where(norms > 1e-9 * max(norms.max(initial=0), 1e-300), norms, 0)
-        self.unit_ = filled * _reciprocal(self.norms_)[:, None]
+        self.unit_ = _recentred(
+            filled * _reciprocal(self.norms_)[:, None], known & (self.norms_ > 0)[:, None]
+        )
         among = self.kernel[np.ix_(self.anchors_, self.anchors_)]
         self._prior_inverse = _inverse(among + self.noise * np.eye(len(among)))
         self.correlation_ = self._anchor_correlation(known)
@@ -113,7 +116,7 @@ class KrigingRegressor(ProfileRegressor):
             return float(expected)
         products = self.unit_ @ self.unit_.T
         left_out = self._left_out_weights()
-        with_truth = (left_out * products).sum(axis=1) @ self.norms_
+        with_truth = (left_out * (self.deviations_ @ self.unit_.T)).sum()
         with_itself = np.einsum("ij,jk,ik->", left_out, products, left_out, optimize=True)
         others = np.setdiff1d(np.arange(len(self.kernel)), self.anchors_)
         typical = self.kernel[np.ix_(others, self.anchors_)] @ self._smoother()
@@ -141,7 +144,11 @@ class KrigingRegressor(ProfileRegressor):
 
     def weights(self, X: Any) -> np.ndarray:
         """Weights on the anchors' deviations; with missing values those of a whole readout."""
-        return self.scale_ * self._unit_weights(candidate_numbers(X)) * _reciprocal(self.norms_)
+        raw = self._unit_weights(candidate_numbers(X))
+        usable = self.norms_ > 0
+        if usable.any():  # the unit profiles are centred again
+            raw = raw - raw[:, usable].mean(axis=1, keepdims=True)
+        return self.scale_ * raw * _reciprocal(self.norms_)
 
     def _deviation(self, targets: np.ndarray) -> np.ndarray:
         if self.is_complete_:
@@ -163,6 +170,15 @@ def _reciprocal(norms: np.ndarray) -> np.ndarray:
 def _inverse(matrix: np.ndarray) -> np.ndarray:
     """Inverse of a symmetric positive definite matrix."""
     return linalg.cho_solve(linalg.cho_factor(matrix), np.eye(len(matrix)))
+
+
+def _recentred(unit: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Unit profiles minus their mean, 0 where not known.
+
+    Profiles of unequal size no longer sum to zero once each has unit norm: weak ones would pull
+    every prediction along the mean, against the centring that the kernel assumes.
+    """
+    return np.where(known, unit - centre(np.where(known, unit, np.nan)), 0)
 
 
 def _shrunken_correlation(unit: np.ndarray, known: np.ndarray, shared: np.ndarray) -> np.ndarray:

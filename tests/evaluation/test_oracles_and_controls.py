@@ -50,6 +50,7 @@ def refitted(kernel: np.ndarray, screen: Screen, split: Split, anchors: list[int
     centre = np.nanmean(pool, axis=0)
     centred = np.nan_to_num(screen.profiles - centre)
     unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    unit = unit - unit[screen.row_of[split.pool]].mean(axis=0)
     here = unit[screen.row_of[anchors]]
     r, eye = here @ here.T, np.eye(len(anchors))
     prior = np.linalg.inv(kernel[np.ix_(anchors, anchors)] + eye)

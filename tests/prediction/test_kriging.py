@@ -48,6 +48,7 @@ def textbook(
     deviations = profiles - profiles.mean(axis=0)
     norms = np.linalg.norm(deviations, axis=1)
     unit = deviations / norms[:, None]
+    unit = unit - unit.mean(axis=0)
     measured = unit @ unit.T
 
     def weights(rows: np.ndarray, a: np.ndarray) -> np.ndarray:
@@ -184,6 +185,7 @@ def readout_by_readout(
     deviations = profiles - centre_by_loops(profiles)
     norms = np.array([np.sqrt((row[~np.isnan(row)] ** 2).mean() * len(row)) for row in deviations])
     unit = deviations / norms[:, None]
+    unit = unit - centre_by_loops(unit)
     prior = kernel[np.ix_(ANCHORS, ANCHORS)]
     cross = kernel[np.ix_(TARGETS, ANCHORS)]
     r = None if wiener is None else correlation_by_loops(unit)
