@@ -20,7 +20,7 @@ from mechpert_al.report.figures import all_strategies, learning_curves, save
 
 DOCS = Path(__file__).parent
 PREDICTORS = (
-    "kriging", "neighbours", "similarity_kriging", "similarity_list", "prior_kriging", "ridge",
+    "kriging", "neighbours", "similarity_kriging", "similarity_list",
     "agent:regulation", "agent:complex", "agent:response",
 )  # fmt: skip
 FEW = "--strategy expected_coverage --strategy facility_location --strategy betweenness_prior"
