@@ -18,6 +18,8 @@ Message = dict[str, str]
 
 #: Characters of an unusable answer that the agent is shown again.
 ECHO = 1500
+#: Tokens for telling what was wrong with it.
+FAULTS = 256
 
 
 def common_text(agent: LiveAgent, panel: PanelDescription, candidates: Sequence[str]) -> str:
@@ -114,14 +116,15 @@ def asked_again(first: Sequence[Message], text: str, faults: Sequence[str]) -> l
     first
         The conversation that asked for the first time.
     text
-        The answer; its beginning is shown again.
+        The answer; its beginning is shown again. Nothing is shown of an empty one.
     faults
         What was wrong with it.
     """
     told = "\n".join(f"- {fault}" for fault in faults)
+    shown = [{"role": "assistant", "content": text[:ECHO]}] if text else []
     return [
         *first,
-        {"role": "assistant", "content": text[:ECHO]},
+        *shown,
         {
             "role": "user",
             "content": f"This answer cannot be used:\n{told}\nAnswer the same question again.",

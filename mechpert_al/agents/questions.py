@@ -118,7 +118,7 @@ class Questions:
         asked = prompts.question(question.targets, cards, listed if is_short else ())
         conversation = prompts.messages(self._common[agent.name], asked)
         if again and again.faults:
-            conversation = prompts.asked_again(conversation, again.text, again.faults)
+            conversation = self._asked_again(agent, conversation, question, again)
         room = self._room(agent, conversation, len(question.targets), again)
         seed = agent.seed + (again.attempt if again else 0)
         body = {
@@ -148,6 +148,16 @@ class Questions:
             body["think"] = agent.think  # the server says whether it can
         return body, room
 
+    def _asked_again(
+        self, agent: LiveAgent, first: list[prompts.Message], question: Question, again: Again
+    ) -> list[prompts.Message]:
+        """The conversation that tells what was wrong; the answer is left out if it does not fit."""
+        told = prompts.asked_again(first, again.text, again.faults)
+        answer = budget.answer_tokens(self.description.settings, len(question.targets))
+        if budget.prompt_tokens(told) + answer <= self._limit(agent):
+            return told
+        return prompts.asked_again(first, "", again.faults)
+
     def listed(self, question: Question) -> tuple[str, ...]:
         """The candidates that a prompt shows."""
         size = self.shown[question.agent]
@@ -162,6 +172,25 @@ class Questions:
         wanted = self.description.settings.context_tokens
         return wanted if known is None else min(wanted, known)
 
+    @cached_property
+    def _contexts(self) -> dict[str, int]:
+        """The context of each model: one for all its questions, for another means loading it anew.
+
+        It holds the first question of each agent, and the same with an answer that is shown again.
+        """
+        found: dict[str, int] = {}
+        panel = self.description.settings
+        targets = self.targets[: panel.targets_per_call]
+        answer = budget.answer_tokens(panel, len(targets))
+        for agent in self.description.agents.values():
+            listed = self.listed(Question(agent.name, targets))
+            is_short = len(listed) < len(self.candidates)
+            asked = prompts.question(targets, self.description.cards, listed if is_short else ())
+            prompt = budget.prompt_tokens(prompts.messages(self._common[agent.name], asked))
+            needed = budget.room(prompt + answer + prompts.FAULTS, answer).context
+            found[agent.model] = max(found.get(agent.model, 0), needed)
+        return found
+
     def _room(
         self,
         agent: LiveAgent,
@@ -175,7 +204,7 @@ class Questions:
         prompt, limit = budget.prompt_tokens(conversation), self._limit(agent)
         answer = min(answer, max(16, limit - prompt))
         room = budget.room(prompt, answer, budget.fewest_tokens(conversation))
-        context = min(room.context, limit)
+        context = min(max(room.context, self._contexts[agent.model]), limit)
         if again and again.follows is Follows.OTHER_CONTEXT:
             larger, smaller = budget.STEP * again.attempt, budget.TWEAK * again.attempt
             context += larger if context + larger <= limit else -smaller

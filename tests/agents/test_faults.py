@@ -193,7 +193,7 @@ def test_a_prompt_that_only_looks_cut_is_asked_with_another_context(
 ) -> None:
     as_if_cut = fake.ends(prompt_eval_count=1024 // 2 + 2)
     with FakeOllama(script=[as_if_cut] * 20) as server:
-        asked = run(tmp_path, server, context_tokens=limit)
+        asked = run(tmp_path, server, context_tokens=limit, answer_tokens=64)
     assert not any(asked.unanswered.values())
     contexts = [body["options"]["num_ctx"] for body in server.asked]
     assert contexts[1] == (2048 if limit == 4096 else 1024 - 64)

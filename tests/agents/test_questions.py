@@ -166,6 +166,27 @@ def test_requests_are_the_same_each_time_and_differ_between_tries() -> None:
     assert len(set(bodies)) == 5
 
 
+def test_all_questions_of_a_model_have_one_context() -> None:
+    agents = {"short": {"lens_text": "Look."}, "long": {"lens_text": "Look again. " * 200}}
+    asked = questions_of(description(agent=agents), GENES, GENES)
+    contexts = {asked.request(question)[1].context for question in asked}
+    assert len(contexts) == 1
+    # also when an answer is shown again, with what was wrong with it
+    again = Again(1, Follows.ASK_AGAIN, '{"target": "GENE1", "regulators": []}', ("wrong",) * 5)
+    assert {asked.request(question, again)[1].context for question in asked} == contexts
+
+
+def test_an_answer_that_does_not_fit_is_not_shown_again() -> None:
+    again = Again(1, Follows.ASK_AGAIN, "word, " * 250, ("wrong",))
+    question = Question("one", ("GENE1",))
+    for limit, roles in ((4096, ["assistant", "user"]), (1536, ["user"])):
+        asked = questions_of(description(context_tokens=limit), GENES, GENES)
+        body, room = asked.request(question, again)
+        assert [message["role"] for message in body["messages"][2:]] == roles
+        assert room.prompt + room.answer <= room.context <= limit
+        assert "- wrong" in body["messages"][-1]["content"]
+
+
 def test_think_is_sent_only_where_it_means_something() -> None:
     question = Question("one", ("GENE1",))
 
