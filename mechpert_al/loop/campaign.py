@@ -17,7 +17,7 @@ from mechpert_al.config import CampaignSettings, load_toml
 from mechpert_al.consensus import Knowledge
 from mechpert_al.design import Batch, Constraints
 from mechpert_al.effects import EffectTable
-from mechpert_al.errors import DataError, UsageError
+from mechpert_al.errors import MechPertError, UsageError
 from mechpert_al.loop.beginning import begin
 from mechpert_al.loop.delivery import Decision, sorted_out, under_our_names
 from mechpert_al.loop.exporting import Export, ExportOptions, Format, export, with_settings
@@ -406,10 +406,11 @@ class Campaign:
         self._snapshot = self.folder.append(self._snapshot, event)
         try:
             self.folder.derive(self.state)
-        except (DataError, OSError) as error:
+        except (MechPertError, OSError) as error:
+            why = error.message if isinstance(error, MechPertError) else str(error)
             self.notices = (
                 *self.notices,
-                f"recorded; but derived files could not be written and will be later: {error}",
+                f"recorded; but derived files could not be written and will be later: {why}",
             )
 
     def __repr__(self) -> str:

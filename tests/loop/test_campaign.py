@@ -347,6 +347,18 @@ def test_other_numbers_of_cells_need_a_decision(campaign, deliver):
         campaign.ingest(deliver({"A": ROW}, "b.csv", n_cells={"A": 11}))
 
 
+def test_other_standard_errors_need_a_decision(campaign, tmp_path):
+    from mechpert_al.effects import EffectTable, write_effects
+
+    for name, error in (("a", 0.2), ("b", 0.3)):
+        table = EffectTable(("A",), ("R0",), [[1.0]], [10], [[error]])
+        write_effects(table, tmp_path / f"{name}.h5ad")
+    campaign.ingest(tmp_path / "a.h5ad")
+
+    with pytest.raises(DataError, match="the same effects, with other numbers of cells or"):
+        campaign.ingest(tmp_path / "b.h5ad")
+
+
 def test_a_row_without_values_is_not_measured(campaign, deliver):
     batch = campaign.propose(2)
     one, other = batch.genes
@@ -585,7 +597,15 @@ def test_excluded_by_the_settings(campaign, toy):
     batch = campaign.propose(len(toy.genes))
     assert not set(out) & set(batch.genes)
     assert any("NOBODY not matched" in notice for notice in batch.notices)
-    assert campaign.status().excluded == tuple(sorted(out))
+    status = campaign.status()
+    assert status.excluded == tuple(sorted(out))
+
+
+def test_what_is_excluded_is_not_expected_next(campaign, toy):
+    best = campaign.status(2).outlook.next.genes[0]
+    campaign = set_design(campaign, f"exclude = {quoted([best])}")
+
+    assert best not in campaign.status(2).outlook.next.genes
 
 
 def test_lists_of_one_batch(campaign, toy, tmp_path):

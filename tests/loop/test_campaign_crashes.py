@@ -470,14 +470,17 @@ def test_a_second_writer_gets_a_clear_error_and_readers_none(begun, deliveries):
 
 
 # ---------------------------------------------------------------------- what is derived
-def test_derived_files_that_are_missing_are_made_again(begun, deliveries):
+@pytest.mark.parametrize("lost", [("effects",), ("order",), ("effects", "order")])
+def test_derived_files_that_are_missing_are_made_again(begun, deliveries, lost):
     campaign = Campaign.open(begun)
     gene = campaign.propose(2).genes[0]
     campaign.ingest(deliveries[gene])
     effects, order = campaign.folder.effects_file, campaign.folder.order_file(1)
     right = order.read_bytes()
-    effects.unlink()
-    order.unlink()
+    if "effects" in lost:
+        effects.unlink()
+    if "order" in lost:
+        order.unlink()
 
     again = Campaign.open(begun)
 
@@ -560,6 +563,26 @@ def test_damaged_accepted_files_are_found(begun, deliveries, kind, damage):
 
     assert damage in caught.value.message
     assert "backup" in caught.value.hint
+
+
+def test_damage_that_shows_only_after_a_record_is_told_then_and_later(begun, deliveries):
+    campaign = Campaign.open(begun)
+    one, other, third = campaign.propose(3).genes
+    campaign.ingest(deliveries[one])
+    path = campaign.folder.store.folder / campaign.state.deliveries[0].effects
+    right = path.read_bytes()
+    path.write_bytes(b"forged")
+    campaign = Campaign.open(begun)  # the derived file is there: nobody looked at the accepted one
+
+    campaign.ingest(deliveries[other])
+
+    assert other in campaign.state.measured
+    assert path.name in campaign.notices[-1]
+    with pytest.raises(IntegrityError, match=path.name):
+        Campaign.open(begun)
+    path.write_bytes(right)
+    assert set(Campaign.open(begun).effects.perturbations) == {one, other}
+    assert third in Campaign.open(begun).state.pending
 
 
 def test_a_journal_that_lost_whole_records_is_found(begun, deliveries):
