@@ -19,20 +19,18 @@ from mechpert_al.evaluation import Comparison
 from mechpert_al.report.figures import all_strategies, learning_curves, save
 
 DOCS = Path(__file__).parent
-PREDICTORS = (
-    "kriging", "neighbours", "similarity_kriging", "similarity_list",
-    "agent:regulation", "agent:complex", "agent:response",
-)  # fmt: skip
-FEW = "--strategy expected_coverage --strategy facility_location --strategy betweenness_prior"
+BASELINES = (
+    "--predictor kriging --predictor neighbours --predictor similarity_kriging "
+    "--predictor similarity_list"
+)
+AGENTS = "--predictor agent:regulation --predictor agent:complex --predictor agent:response"
+FEW = "--budget 50 --splits 6 --strategy expected_coverage --strategy facility_location"
 COMMANDS = {
-    "k562": "mechpert-al compare k562 --splits 12 --controls --predictor "
-    + " --predictor ".join(PREDICTORS),
-    "rpe1": "mechpert-al compare rpe1 --splits 12 --controls --predictor "
-    + " --predictor ".join(PREDICTORS),
+    "k562": f"mechpert-al compare k562 --splits 12 --controls {BASELINES} {AGENTS}",
+    "rpe1": f"mechpert-al compare rpe1 --splits 12 --controls {BASELINES}",
     "other": f"mechpert-al compare other_line {FEW}",
     "transfer": f"mechpert-al compare transfer {FEW}",
-    "rounds": "mechpert-al compare k562 --rounds 5 --strategy expected_coverage "
-    "--strategy typiclust --strategy facility_location",
+    "rounds": f"mechpert-al compare k562 --rounds 5 --strategy typiclust {FEW}",
 }
 SHOWN = (
     "oracle", "expected_coverage", "facility_location", "expected_correlation",
