@@ -352,7 +352,7 @@ class PanelDescription(Settings):
     #: Targets asked about in one call.
     targets_per_call: Count = 1
     #: Candidates up to this number are an enumeration in the schema of answers.
-    enumerate_up_to: Count = 600
+    enumerate_up_to: Count = 1000
     #: Times that a question is asked before its targets count as unanswered.
     tries: Count = 3
     #: The most tokens of context that may be used; fewer if the model knows fewer.

@@ -118,7 +118,7 @@ def test_two_servers_share_the_work(tmp_path: Path) -> None:
     with FakeOllama(seconds=0.02) as first, FakeOllama(seconds=0.02) as second:
         run(tmp_path, first, second, n=20)
         assert len(first.asked) + len(second.asked) == 60
-        assert min(len(first.asked), len(second.asked)) > 10
+        assert min(len(first.asked), len(second.asked)) > 5
 
 
 def test_an_answer_is_asked_for_again_with_its_error(tmp_path: Path) -> None:
