@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: A target is covered from this expected explained fraction on (expected correlation about .32).
 COVERED = 0.1
+#: A rise in coverage that is worth a word.
+RAISED = 1e-6
 #: So many covered genes and mechanisms are named in a reason.
 N_NAMED_GENES, N_NAMED_MECHANISMS = 4, 2
 #: Columns of an order file.
@@ -188,10 +190,12 @@ def explained(
         anchors.append(pick)
         measured.add(pick)
         after = coverage(knowledge.kernel, np.array(anchors), NOISE)
-        crossed = np.flatnonzero((covered < COVERED) & (after >= COVERED))
-        newly = [int(t) for t in crossed[np.argsort(-after[crossed])] if t not in measured]
-        raised = [int(t) for t in np.argsort(covered - after) if t not in measured][:N_NAMED_GENES]
-        evidence = _evidence(knowledge, pick, newly or raised)
+        others = [t for t in range(knowledge.n_genes) if t not in measured]
+        crossed = [t for t in others if covered[t] < COVERED <= after[t]]
+        newly = _largest_first(crossed, after, knowledge.genes)
+        rise = after - covered
+        raised = _largest_first([t for t in others if rise[t] > RAISED], rise, knowledge.genes)
+        evidence = _evidence(knowledge, pick, newly or raised[:N_NAMED_GENES])
         gene = knowledge.genes[pick]
         picks.append(
             Pick(
@@ -210,6 +214,11 @@ def explained(
     return Batch(
         tuple(picks), strategy.name, before, knowledge.n_genes, dict(left_out or {}), tuple(notices)
     )
+
+
+def _largest_first(targets: Sequence[int], values: np.ndarray, genes: Sequence[str]) -> list[int]:
+    """Targets by falling value; equal ones by name, whatever the order of rows."""
+    return sorted(targets, key=lambda target: (-round(float(values[target]), 9), genes[target]))
 
 
 def _evidence(knowledge: Knowledge, pick: int, targets: Sequence[int]) -> list[Hypothesis]:
@@ -251,6 +260,6 @@ def _reason(
             )
             if all(hypothesis.mechanism not in earlier for earlier in said):
                 said.append(claim)
-    if not evidence:
+    if named and not evidence:
         said.append("no agent links it to them directly; they are reached through shared partners")
     return f"{lead}{text}. " + "; ".join(said) if said else f"{lead}{text}."
