@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from mechpert_al.agents import Agent, Hypothesis, Panel
 from mechpert_al.consensus import coverage
-from mechpert_al.design import Constraints, build_strategy, plan, strategy_names
+from mechpert_al.design import Constraints, Pick, build_strategy, plan, strategy_names
 from mechpert_al.effects import EffectTable
 from mechpert_al.errors import NothingLeftError, SymbolError, UsageError
 from mechpert_al.evaluation import compare
@@ -58,6 +60,80 @@ def test_agents_and_mechanisms_are_those_of_the_panel(world: ToyScreen) -> None:
             assert any((agent, frozenset((pick.gene, other))) in named for other in world.genes)
         for gene in pick.newly_covered[:4]:
             assert gene in pick.reason
+
+
+def by_hand(*said: tuple[str, str, str, float, str]) -> Panel:
+    """A panel of six genes and two agents with the given proposals."""
+    genes = ("A", "B", "C", "D", "E", "F")
+    agents = {name: Agent(name, "mechanism") for name in ("one", "two")}
+    hypotheses = tuple(Hypothesis(agent, t, r, 1, c, why) for agent, t, r, c, why in said)
+    return Panel("by hand", agents, genes, hypotheses, dict.fromkeys(agents, frozenset(genes)))
+
+
+def first(panel: Panel, gene: str) -> Pick:
+    """A gene that is proposed first."""
+    (pick,) = plan(panel, 1, constraints=Constraints(must_include=(gene,)))
+    return pick
+
+
+def test_reasons_by_hand() -> None:
+    """The strongest two mechanisms, each once, of the links to the genes it brings into reach."""
+    panel = by_hand(
+        ("one", "B", "A", 0.9, "same complex"),
+        ("two", "A", "C", 0.7, "shared pathway"),
+        ("two", "B", "A", 0.6, "same complex"),
+        ("one", "A", "B", 0.3, "third reason"),
+        ("one", "C", "B", 0.8, "not about the pick"),
+        ("one", "D", "E", 0.8, "elsewhere"),
+    )
+    pick = first(panel, "A")
+    assert set(pick.newly_covered) == {"B", "C", "D", "E"}  # D and E as the opposite of A
+    assert pick.reason == (
+        f"asked for; brings 4 more into reach: {', '.join(pick.newly_covered)}. "
+        "one: same complex (A → B, 0.90); two: shared pathway (C → A, 0.70)"
+    )
+    assert pick.agents == ("one", "two")
+
+
+def test_a_gene_without_links_stands_alone() -> None:
+    panel = by_hand(("one", "A", "B", 0.9, "m"), ("one", "B", "C", 0.9, "m"))
+    pick = first(panel, "F")
+    assert pick.reason == "asked for; stands alone: measured for its own sake."
+    assert pick.agents == pick.newly_covered == ()
+
+
+def test_links_through_partners_are_said_to_be_that() -> None:
+    """In a long ring of partners a pick reaches genes that nobody links to it."""
+    world = toy_screen(seed=2)
+    ring = [*world.genes[:12], world.genes[0]]
+    panel = replace(
+        world.panel,
+        hypotheses=tuple(
+            Hypothesis("alpha", one, other, 1, 0.9, "") for one, other in pairwise(ring)
+        ),
+    )
+    picks = list(plan(panel, 9))
+    assert picks[0].agents == ("alpha",)
+    silent = [pick for pick in picks if "no agent links it to them directly" in pick.reason]
+    for pick in silent:
+        assert pick.agents == ()
+    assert "m (" not in picks[0].reason  # no mechanism was given: none is named
+
+
+def test_order_of_rows_does_not_change_reasons() -> None:
+    said = [("one", t, r, 0.5, f"{t} and {r}") for t in "ABCDEF" for r in "ABCDEF" if t < r]
+    panel = by_hand(*said)  # all alike: every order of the named genes is a tie
+    moved = replace(panel, candidates=tuple("FBDACE"))
+    assert [pick.reason for pick in plan(panel, 3)] == [pick.reason for pick in plan(moved, 3)]
+
+
+def test_costs_and_notices_only_where_there_are_some(world: ToyScreen) -> None:
+    plain = plan(world.panel, 3)
+    assert plain.notices == ()
+    assert [pick.cost for pick in plain] == [None] * 3
+    assert [row["cost"] for row in plain.rows()] == [""] * 3
+    priced = plan(world.panel, 3, constraints=Constraints(costs={plain.genes[0]: 2.5}))
+    assert [pick.cost for pick in priced] == [2.5, 1, 1]
 
 
 def test_who_may_be_proposed(world: ToyScreen) -> None:

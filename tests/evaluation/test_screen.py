@@ -143,6 +143,7 @@ def test_what_was_not_measured_or_matched_is_said(world: ToyScreen) -> None:
 def test_a_screen_needs_ten_candidates(world: ToyScreen) -> None:
     with pytest.raises(DataError, match="only 9"):
         Screen.of("toy", world.effects.take(world.genes[:9]), world.genes)
+    assert len(Screen.of("toy", world.effects.take(world.genes[:10]), world.genes).numbers) == 10
     with pytest.raises(DataError, match="none of its 33 perturbations"):
         Screen.of("toy", world.effects, ("ELSEWHERE1", "ELSEWHERE2"))
     blank = replace(world.effects, values=np.full_like(world.effects.values, np.nan))
