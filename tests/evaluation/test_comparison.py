@@ -266,6 +266,7 @@ def with_controls(**means: float) -> Comparison:
         ("predictor_permuted_panel", 0.05, True),
         ("predictor_permuted_panel", 0.30, False),
         ("predictor_rewired", 0.10, True),
+        ("predictor_rewired", 0.21, True),
         ("predictor_rewired", 0.49, False),
         ("predictor_permuted_feedback", 0.0, True),
         ("predictor_permuted_feedback", 0.45, False),
