@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -130,7 +131,7 @@ def _agent(name: str, panel: PanelDescription, source: Path | None) -> LiveAgent
                 f"{where}: {key} (= {options[key]}) is no option here",
                 f"Set {instead} outside the options.",
             )
-    seed = panel.seed if own.seed is None else own.seed
+    seed = own_seed(panel.seed, name) if own.seed is None else own.seed
     think = panel.think if own.think is None else own.think
     return LiveAgent(name, own.role, model, title, lens, seed, options, think)
 
@@ -162,9 +163,18 @@ def _cards(path: Path, length: int) -> dict[str, str]:
     }
 
 
+def own_seed(seed: int, name: str) -> int:
+    """The seed of one agent: agents with the same lens and model still answer on their own."""
+    digest = hashlib.sha256(f"{seed}\x1f{name}".encode()).digest()
+    return int.from_bytes(digest[:4]) >> 1  # servers read 32 bits with a sign
+
+
 def seeded(description: Description, seed: int | None) -> Description:
-    """The same description with another seed for all agents; None leaves it as it is."""
+    """The same description with another seed, from which each agent has its own; None: as it is."""
     if seed is None:
         return description
-    agents = {name: replace(agent, seed=seed) for name, agent in description.agents.items()}
+    agents = {
+        name: replace(agent, seed=own_seed(seed, name))
+        for name, agent in description.agents.items()
+    }
     return replace(description, agents=agents)

@@ -6,6 +6,7 @@ words rather than after the longest time that an answer may take, and a run can 
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -42,6 +43,20 @@ class Stopped(Exception):  # noqa: N818 - no error: somebody wanted it
     """The run was stopped while an answer was coming."""
 
 
+def is_loopback(host: str) -> bool:
+    """Whether an address is that of this machine."""
+    name = httpx.URL(host if "://" in host else f"http://{host}").host
+    return name == "localhost" or (_is_ip(name) and ipaddress.ip_address(name).is_loopback)
+
+
+def _is_ip(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 class Server:
     """An Ollama server.
 
@@ -63,8 +78,10 @@ class Server:
         brief = httpx.Timeout(min(read_timeout, BRIEF), connect=connect_timeout)
         patient = httpx.Timeout(read_timeout, connect=connect_timeout, pool=None)
         try:
-            self._brief = ollama.Client(host, timeout=brief)
-            self._patient = ollama.Client(host, timeout=patient)
+            # A proxy of the environment is never between a program and its own machine.
+            trusted = not is_loopback(host)
+            self._brief = ollama.Client(host, timeout=brief, trust_env=trusted)
+            self._patient = ollama.Client(host, timeout=patient, trust_env=trusted)
         except (ValueError, httpx.InvalidURL) as error:
             raise UsageError(
                 f"{host!r} is not the address of a server ({error})",

@@ -412,3 +412,18 @@ def test_an_answer_with_200_that_is_none(tmp_path: Path, cases: Path, check: str
     assert [one["text"] for one in failures(tmp_path)] == [said] * TRIES
     with AnswerStore(tmp_path) as store:
         assert store.damage() == []
+
+
+@pytest.mark.parametrize(
+    ("host", "is_here"),
+    [
+        ("http://127.0.0.1:11434", True),
+        ("localhost:11434", True),
+        ("http://[::1]:1", True),
+        ("http://workstation:11434", False),
+    ],
+)
+def test_only_other_machines_are_reached_through_a_proxy(host: str, is_here: bool) -> None:
+    from mechpert_al.agents.ollama import is_loopback
+
+    assert is_loopback(host) is is_here

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from mechpert_al.agents import budget, prompts
-from mechpert_al.agents.description import completed, read_description, seeded
+from mechpert_al.agents.description import completed, own_seed, read_description, seeded
 from mechpert_al.agents.faults import KINDS, Follows
 from mechpert_al.agents.listing import listed_panels
 from mechpert_al.agents.live import matched_targets, outlook, questions_of
@@ -78,10 +78,13 @@ def test_agents_take_from_the_panel_what_they_do_not_say(tmp_path: Path) -> None
     )
     told = read_description(file)
     a, b = told.agents["a"], told.agents["b"]
-    assert (a.model, a.seed, a.options) == ("m:1", 3, {"temperature": 0.2, "top_k": 5})
+    assert (a.model, a.options) == ("m:1", {"temperature": 0.2, "top_k": 5})
+    assert a.seed == own_seed(3, "a") != own_seed(3, "b")  # its own, from the panel's
     assert (b.model, b.seed, b.options) == ("n:2", 0, {"temperature": 0.7, "top_k": 5})
     assert told.models == ("m:1", "n:2")
-    assert {agent.seed for agent in seeded(told, 9).agents.values()} == {9}
+    assert {n: agent.seed for n, agent in seeded(told, 9).agents.items()} == {
+        name: own_seed(9, name) for name in "ab"
+    }
 
 
 @pytest.mark.parametrize(
