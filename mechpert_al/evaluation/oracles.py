@@ -14,7 +14,7 @@ from mechpert_al.design.objectives import ExpectedCoverage
 from mechpert_al.design.strategy import DesignState, Strategy
 from mechpert_al.evaluation.metrics import unit_rows
 from mechpert_al.evaluation.screen import Screen, Split
-from mechpert_al.prediction.kriging import WIENER
+from mechpert_al.prediction.kriging import WIENER, recentring
 
 #: The oracle is computed to that many anchors.
 ORACLE_BUDGET = 50
@@ -103,7 +103,8 @@ class _OracleRun:
         centred = pool_centred(screen, split)
         unit = np.zeros((len(kernel), centred.shape[1]))
         unit[screen.numbers] = unit_rows(centred)
-        unit[screen.numbers] -= unit[split.pool].mean(axis=0)
+        share = recentring(np.linalg.norm(centred[rows[split.pool]], axis=1))
+        unit[screen.numbers] -= share * unit[split.pool].mean(axis=0)
         self.measured = unit @ unit.T  # R of every pair
         # Scores are correlations over readouts: the constant part of a profile does not count.
         first = 1 if screen.is_complete else 0

@@ -1,7 +1,7 @@
 """Kriging with denoising: a Gaussian-process prior from names, cleaned by what was measured.
 
-With E′ the centred anchor profiles, brought to unit norm and centred again, and R = E′E′ᵀ their
-correlations, a target's deviation is
+With E′ the centred anchor profiles, brought to unit norm and centred again as far as their norms
+differ, and R = E′E′ᵀ their correlations, a target's deviation is
 
     ŷ(t) − μ = c · K[t,A] (K[A,A] + σ²I)⁻¹ R (R + λI)⁻¹ E′
 
@@ -23,6 +23,8 @@ from mechpert_al.prediction.base import ProfileRegressor, candidate_numbers, cen
 WIENER = 2.0
 #: Shared readouts at which a measured correlation is believed by half.
 SHARED_READOUTS = 20
+#: v₀: squared coefficient of variation of the norms at which unit profiles are half recentred.
+UNEQUAL = 0.1
 #: κ: how many anchors' worth of prior knowledge stands behind the scale c.
 SCALE_SHRINKAGE = 10.0
 
@@ -69,9 +71,9 @@ class KrigingRegressor(ProfileRegressor):
         squares = (filled**2).sum(axis=1) * known.shape[1] / np.maximum(counts, 1)
         norms = np.sqrt(squares)
         self.norms_ = np.where(norms > 1e-9 * max(norms.max(initial=0), 1e-300), norms, 0)
-        self.unit_ = _recentred(
-            filled * _reciprocal(self.norms_)[:, None], known & (self.norms_ > 0)[:, None]
-        )
+        self.recentring_ = recentring(self.norms_)
+        unit = filled * _reciprocal(self.norms_)[:, None]
+        self.unit_ = _recentred(unit, known & (self.norms_ > 0)[:, None], self.recentring_)
         among = self.kernel[np.ix_(self.anchors_, self.anchors_)]
         self._prior_inverse = _inverse(among + self.noise * np.eye(len(among)))
         self.correlation_ = self._anchor_correlation(known)
@@ -147,7 +149,7 @@ class KrigingRegressor(ProfileRegressor):
         raw = self._unit_weights(candidate_numbers(X))
         usable = self.norms_ > 0
         if usable.any():  # the unit profiles are centred again
-            raw = raw - raw[:, usable].mean(axis=1, keepdims=True)
+            raw = raw - self.recentring_ * raw[:, usable].mean(axis=1, keepdims=True)
         return self.scale_ * raw * _reciprocal(self.norms_)
 
     def _deviation(self, targets: np.ndarray) -> np.ndarray:
@@ -172,13 +174,25 @@ def _inverse(matrix: np.ndarray) -> np.ndarray:
     return linalg.cho_solve(linalg.cho_factor(matrix), np.eye(len(matrix)))
 
 
-def _recentred(unit: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Unit profiles minus their mean, 0 where not known.
+def recentring(norms: np.ndarray) -> float:
+    """How far unit profiles are centred again, 0–1: not at all where all norms are alike.
+
+    v / (v + v₀) with v the squared coefficient of variation of the norms, flat profiles left out.
+    """
+    norms = norms[norms > 0]
+    if not norms.size:
+        return 0.0
+    spread = float(norms.var() / norms.mean() ** 2)
+    return spread / (spread + UNEQUAL)
+
+
+def _recentred(unit: np.ndarray, known: np.ndarray, share: float) -> np.ndarray:
+    """Unit profiles minus a share of their mean, 0 where not known.
 
     Profiles of unequal size no longer sum to zero once each has unit norm: weak ones would pull
     every prediction along the mean, against the centring that the kernel assumes.
     """
-    return np.where(known, unit - centre(np.where(known, unit, np.nan)), 0)
+    return np.where(known, unit - share * centre(np.where(known, unit, np.nan)), 0)
 
 
 def _shrunken_correlation(unit: np.ndarray, known: np.ndarray, shared: np.ndarray) -> np.ndarray:

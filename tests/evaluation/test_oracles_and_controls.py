@@ -50,7 +50,9 @@ def refitted(kernel: np.ndarray, screen: Screen, split: Split, anchors: list[int
     centre = np.nanmean(pool, axis=0)
     centred = np.nan_to_num(screen.profiles - centre)
     unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
-    unit = unit - unit[screen.row_of[split.pool]].mean(axis=0)
+    norms = np.linalg.norm(centred[screen.row_of[split.pool]], axis=1)
+    v = norms.var() / norms.mean() ** 2
+    unit = unit - v / (v + 0.1) * unit[screen.row_of[split.pool]].mean(axis=0)
     here = unit[screen.row_of[anchors]]
     r, eye = here @ here.T, np.eye(len(anchors))
     prior = np.linalg.inv(kernel[np.ix_(anchors, anchors)] + eye)

@@ -39,6 +39,12 @@ def centre_by_loops(profiles: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
+def share_of(norms: np.ndarray) -> float:
+    """How far unit profiles are centred again: by half where norms vary by the root of 0.1."""
+    v = np.var(norms) / np.mean(norms) ** 2
+    return v / (v + 0.1)
+
+
 # ---------------------------------------------------------------------- complete profiles
 def textbook(
     kernel: np.ndarray, profiles: np.ndarray, noise: float, wiener: float | None
@@ -48,7 +54,7 @@ def textbook(
     deviations = profiles - profiles.mean(axis=0)
     norms = np.linalg.norm(deviations, axis=1)
     unit = deviations / norms[:, None]
-    unit = unit - unit.mean(axis=0)
+    unit = unit - share_of(norms) * unit.mean(axis=0)
     measured = unit @ unit.T
 
     def weights(rows: np.ndarray, a: np.ndarray) -> np.ndarray:
@@ -185,7 +191,7 @@ def readout_by_readout(
     deviations = profiles - centre_by_loops(profiles)
     norms = np.array([np.sqrt((row[~np.isnan(row)] ** 2).mean() * len(row)) for row in deviations])
     unit = deviations / norms[:, None]
-    unit = unit - centre_by_loops(unit)
+    unit = unit - share_of(norms) * centre_by_loops(unit)
     prior = kernel[np.ix_(ANCHORS, ANCHORS)]
     cross = kernel[np.ix_(TARGETS, ANCHORS)]
     r = None if wiener is None else correlation_by_loops(unit)
