@@ -81,6 +81,19 @@ def test_every_cell_is_there(screen: Screen, world: ToyScreen) -> None:
             assert all(len(values) == len(one.split.test) for values in scores.values())
 
 
+def test_the_oracle_stops_at_its_budget_and_rounds_need_a_gene_each(
+    screen: Screen, world: ToyScreen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid, "ORACLE_BUDGET", 4)
+    known = world.knowledge
+    for rounds, in_rounds in ((4, {4, 8}), (5, {8})):
+        protocol, _ = make_protocol(known, ("degree_prior",), ("mean",), rounds=rounds, **QUICK)
+        found = {cell for one in run_grid([screen], known, protocol) for cell in one.scores}
+        assert {cell.budget for cell in found if cell.strategy == "oracle"} == {4}
+        assert {cell.budget for cell in found if cell.strategy == "oracle_kernel"} == {4, 8}
+        assert {cell.budget for cell in found if cell.rounds == rounds} == in_rounds
+
+
 def test_cells_by_hand(screen: Screen, world: ToyScreen) -> None:
     """A design cell and a random cell, computed outside the grid."""
     known = world.knowledge

@@ -166,3 +166,15 @@ class TestScreenAsOracle(MeasureContract):
     def test_an_unmeasured_gene_is_refused(self, measure) -> None:  # type: ignore[no-untyped-def]
         with pytest.raises(ValueError, match="did not measure"):
             measure(np.array([6, 4]))
+
+
+def test_two_rows_of_one_gene_are_refused(world: ToyScreen) -> None:
+    """AARS is the former name of AARS1: which of the rows is meant cannot be told."""
+    genes = ("AARS1", *world.genes)
+    names = ("AARS", "AARS1", *world.genes[:12])
+    effects = EffectTable(names, ("R",), np.ones((14, 1)))
+    with pytest.raises(DataError, match="AARS"):
+        Screen.of("toy", effects, genes)
+    renamed = Screen.of("toy", EffectTable(names[:1] + names[2:], ("R",), np.ones((13, 1))), genes)
+    assert 0 in renamed.numbers
+    assert any("AARS is AARS1" in notice for notice in renamed.notices)
