@@ -46,7 +46,7 @@ def reported(*, as_json: bool) -> Iterator[None]:
         yield
     except (MechPertError, click.ClickException, click.Abort, OSError) as error:
         failure = _failure(error)
-        _show(failure, as_json)
+        _show(failure._replace(message=_noted(failure.message, error)), as_json)
         sys.exit(failure.exit)
 
 
@@ -63,6 +63,11 @@ def _failure(error: Exception) -> Failure:
         where = f"{error.filename}: " if error.filename else ""
         return Failure("data", f"{where}{error.strerror or error}", "", 3)
     return Failure("interrupted", "Interrupted.", "", INTERRUPTED)
+
+
+def _noted(message: str, error: BaseException) -> str:
+    """The message with what was noted on the error's way, such as its place in a comparison."""
+    return "; ".join([message, *getattr(error, "__notes__", ())])
 
 
 def _show(failure: Failure, as_json: bool) -> None:
@@ -82,7 +87,7 @@ def _bug(
         traceback.print_exception(kind, error, trace)
     frames = traceback.extract_tb(trace)
     where = f", {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
-    message = f"{kind.__name__}: {error}{where}"
+    message = _noted(f"{kind.__name__}: {error}{where}", error)
     hint = (
         "This is a bug in mechpert-al. Please report it with the command you typed and what "
         f"{TRACEBACK}=1 in front of it prints."
