@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,6 +114,7 @@ def questions_of(
     candidates: Sequence[str],
     targets: Sequence[str],
     abilities: Mapping[str, Abilities] | None = None,
+    evidence: Mapping[str, str] | None = None,
 ) -> Questions:
     """The questions of a run.
 
@@ -127,20 +128,31 @@ def questions_of(
         Genes to ask about, all of them candidates.
     abilities
         What the models can; without, nothing is taken to be known.
+    evidence
+        By target, what its agents are told of it just before they answer; targets without are asked
+        as ever.
 
     Raises
     ------
     DataError
-        Too few candidates, or they do not fit into a prompt.
+        Too few candidates, they do not fit into a prompt, or there is evidence on a gene that is
+        not asked about.
     """
     if len(candidates) < 2:
         raise DataError(f"{len(candidates)} candidates", "At least two genes are needed.")
+    told = {gene: text for gene, text in (evidence or {}).items() if text}
+    strangers = set(told).difference(targets)
+    if strangers:
+        raise DataError(
+            f"evidence on genes that are not asked about: {', '.join(sorted(strangers)[:NAMED])}",
+            "Name them among the targets.",
+        )
     known = abilities or dict.fromkeys(description.models, Abilities())
-    asked = Questions(description, tuple(candidates), tuple(targets), known)
+    asked = Questions(description, tuple(candidates), tuple(targets), known, evidence=told)
     is_short = any(n < len(candidates) for n in asked.shown.values())
     if is_short and description.settings.network is not None:
         network = _network(description)
-        asked = Questions(description, tuple(candidates), tuple(targets), known, network)
+        asked = replace(asked, network=network)
     return asked
 
 
@@ -156,6 +168,7 @@ def ask(
     targets: Sequence[str],
     folder: str | Path,
     *,
+    evidence: Mapping[str, str] | None = None,
     hosts: Sequence[str] = (),
     tell: Callable[[Progress], None] = lambda progress: None,
     note: Callable[[str], None] = lambda text: None,
@@ -171,6 +184,10 @@ def ask(
         See `questions_of`.
     folder
         The panel folder; one from an earlier run is completed.
+    evidence
+        By target, a text that stands just before it in the prompt, such as what was measured since.
+        Another text is another question: it is asked, and its answer takes the place of the earlier
+        one. Targets without a text are asked, or taken from the store, as ever.
     hosts
         Addresses of servers; those of the description by default.
     tell
@@ -193,7 +210,7 @@ def ask(
     with closing(connect(description, hosts)) as joined:
         for fault in joined.left_out.values():
             note(f"Left out: {fault.message} {fault.hint}")
-        questions = questions_of(description, candidates, targets, joined.abilities)
+        questions = questions_of(description, candidates, targets, joined.abilities, evidence)
         for name, n_shown in questions.shown.items():
             if n_shown < len(candidates):
                 note(f"{name}: {n_shown} of {len(candidates)} candidates fit into a prompt")

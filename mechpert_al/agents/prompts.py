@@ -8,6 +8,7 @@ Each agent is asked alone: no message ever holds another agent's answer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from mechpert_al.agents.description import LiveAgent
@@ -82,6 +83,7 @@ def question(
     targets: Sequence[str],
     cards: Mapping[str, str],
     candidates: Sequence[str] = (),
+    evidence: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """What differs from target to target.
 
@@ -93,9 +95,13 @@ def question(
         What is known of genes; only those of the targets are used.
     candidates
         Genes that may be proposed for these targets, if they are not the same for all.
+    evidence
+        What was measured since the genes were asked about before; only that of the targets is used.
+        It stands last, for it changes most often.
     """
     parts = [_listed(candidates)] if candidates else []
     parts += [f"About {gene}: {cards[gene]}" for gene in targets if cards.get(gene)]
+    parts += [f"Evidence on {gene}: {evidence[gene]}" for gene in targets if evidence.get(gene)]
     if len(targets) == 1:
         parts.append(f"Target: {targets[0]}")
     else:

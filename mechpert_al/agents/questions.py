@@ -7,7 +7,7 @@ run has the same requests, and therefore the same keys in the store.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -61,6 +61,9 @@ class Questions:
         By model.
     network
         Chooses candidates where not all fit.
+    evidence
+        By target, what its agents are told just before it: a text such as what was measured since
+        they were asked the last time. It is part of the request, and so of the key in the store.
     """
 
     description: Description
@@ -68,6 +71,7 @@ class Questions:
     targets: tuple[str, ...]
     abilities: Mapping[str, Abilities]
     network: PriorNetwork | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Question]:
         """Agent by agent, for the sake of the server's memory of the last prompt."""
@@ -114,8 +118,9 @@ class Questions:
         panel = self.description.settings
         listed = self.listed(question)
         is_short = len(listed) < len(self.candidates)
+        shown = listed if is_short else ()
         cards = self.description.cards
-        asked = prompts.question(question.targets, cards, listed if is_short else ())
+        asked = prompts.question(question.targets, cards, shown, self.evidence)
         conversation = prompts.messages(self._common[agent.name], asked)
         if again and again.faults:
             conversation = self._asked_again(agent, conversation, question, again)
@@ -185,7 +190,8 @@ class Questions:
         for agent in self.description.agents.values():
             listed = self.listed(Question(agent.name, targets))
             is_short = len(listed) < len(self.candidates)
-            asked = prompts.question(targets, self.description.cards, listed if is_short else ())
+            shown = listed if is_short else ()
+            asked = prompts.question(targets, self.description.cards, shown, self.evidence)
             prompt = budget.prompt_tokens(prompts.messages(self._common[agent.name], asked))
             needed = budget.room(prompt + answer + prompts.FAULTS, answer).context
             found[agent.model] = max(found.get(agent.model, 0), needed)
@@ -220,8 +226,10 @@ class Questions:
         """
         panel = self.description.settings
         n_targets = min(panel.targets_per_call, len(self.targets))
+        cards, evidence = self.description.cards, self.evidence
         longest = max(
-            (estimated(self.description.cards.get(t, "")) for t in self.targets), default=0
+            (estimated(cards.get(t, "")) + estimated(evidence.get(t, "")) for t in self.targets),
+            default=0,
         )
         alone = budget.prompt_tokens(
             prompts.messages(

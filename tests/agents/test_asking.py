@@ -85,6 +85,26 @@ def test_earlier_targets_stay_in_the_panel(tmp_path: Path) -> None:
     assert read_panel(tmp_path).answered["one"] == set(GENES[:7])
 
 
+def test_evidence_is_another_question_whose_answer_takes_the_place_of_the_earlier(
+    tmp_path: Path,
+) -> None:
+    told = description()
+    with FakeOllama() as server:
+        ask(told, GENES, GENES[:5], tmp_path, hosts=[server.host])
+        before = read_panel(tmp_path)
+        for _ in range(2):  # the second time it is there
+            evidence = {"GENE2": "GENE7 did the opposite.", "GENE4": "Nothing changed."}
+            targets = ["GENE2", "GENE4"]
+            ask(told, GENES, targets, tmp_path, evidence=evidence, hosts=[server.host])
+    assert len(server.asked) == 15 + 6
+    assert "GENE7 did the opposite." in server.asked[15]["messages"][1]["content"]
+    after = read_panel(tmp_path)
+    assert after.answered == before.answered
+    changed = {h.target for h in set(before.hypotheses) ^ set(after.hypotheses)}
+    assert {"GENE2", "GENE4"} == changed
+    verified(tmp_path)
+
+
 def test_agents_are_independent(tmp_path: Path) -> None:
     with FakeOllama() as server:
         run(tmp_path, server)

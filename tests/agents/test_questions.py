@@ -138,6 +138,23 @@ def test_all_targets_share_everything_but_the_end() -> None:
     assert all(gene in of_first[0] for gene in GENES)
 
 
+def test_evidence_stands_just_before_the_target_and_changes_its_request_alone() -> None:
+    plain = questions_of(description(), GENES, GENES[:3])
+    told = questions_of(description(), GENES, GENES[:3], evidence={"GENE2": "Raised p53."})
+    for question in plain:
+        first, second = plain.request(question)[0], told.request(question)[0]
+        if question.targets == ("GENE2",):
+            assert second["messages"][1]["content"] == (
+                "Evidence on GENE2: Raised p53.\n\nTarget: GENE2"
+            )
+            assert second["messages"][0] == first["messages"][0]
+            assert canonical(second) != canonical(first)
+        else:
+            assert canonical(second) == canonical(first)
+    with pytest.raises(DataError, match="GENE9"):
+        questions_of(description(), GENES, GENES[:3], evidence={"GENE9": "x"})
+
+
 def _common_start(texts: list[str]) -> str:
     first, last = min(texts), max(texts)
     for place, (one, two) in enumerate(zip(first, last, strict=False)):
