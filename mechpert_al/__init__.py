@@ -24,7 +24,7 @@ _PUBLIC = {
     "predict": "mechpert_al.prediction",
     "compare": "mechpert_al.evaluation",
     "simulate": "mechpert_al.evaluation",
-    "Campaign": "mechpert_al.loop",
+    "Campaign": "mechpert_al.campaign",
     "VirtualLab": "mechpert_al.virtual",
 }
 __all__ = ["__version__", *_PUBLIC]

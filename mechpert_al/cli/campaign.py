@@ -15,7 +15,7 @@ from mechpert_al.cli.output import print_json, say, table
 from mechpert_al.errors import UsageError
 
 if TYPE_CHECKING:
-    from mechpert_al.loop import Campaign
+    from mechpert_al.campaign import Campaign
 
 _file = click.Path(path_type=Path)
 _folder = click.argument("folder", metavar="DIR", type=_file)
@@ -49,7 +49,7 @@ def new(
     as_json: bool,
 ) -> None:
     """Begin a campaign in the folder DIR."""
-    from mechpert_al.loop import Campaign
+    from mechpert_al.campaign import Campaign
 
     begun = Campaign.create(
         folder,
@@ -297,7 +297,7 @@ def export(
 @json_option
 def verify(folder: Path, as_json: bool) -> None:
     """Check every record and file against the journal; write derived files that are wrong again."""
-    from mechpert_al.loop import Campaign
+    from mechpert_al.campaign import Campaign
 
     found = Campaign.open(folder).verify()
     if as_json:
@@ -318,7 +318,7 @@ def verify(folder: Path, as_json: bool) -> None:
 @_folder
 def rebuild(folder: Path) -> None:
     """Write effects.h5ad and the orders again, from the journal and the accepted files."""
-    from mechpert_al.loop import Campaign
+    from mechpert_al.campaign import Campaign
 
     opened = Campaign.open(folder)
     opened.rebuild()
@@ -341,7 +341,7 @@ def report(folder: Path, out: Path | None, as_json: bool) -> None:
 
 
 def _opened(folder: Path) -> Campaign:
-    from mechpert_al.loop import Campaign
+    from mechpert_al.campaign import Campaign
 
     return Campaign.open(folder)
 

@@ -45,7 +45,7 @@ def predict(
 
     prior = read_network(resolve(network)) if network else None
     if campaign is not None:
-        from mechpert_al.loop import Campaign
+        from mechpert_al.campaign import Campaign
 
         opened = Campaign.open(campaign)
         measured, known = opened.effects, opened.knowledge

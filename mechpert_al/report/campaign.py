@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mechpert_al import atomic
+from mechpert_al.campaign import Campaign
 from mechpert_al.display import html_table
-from mechpert_al.loop import Campaign
 
 PAGE = """\
 <!doctype html>

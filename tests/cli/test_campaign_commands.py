@@ -90,7 +90,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def template(panel: Path, partial: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A campaign of five genes, all of them ordered."""
-    from mechpert_al.loop import Campaign
+    from mechpert_al.campaign import Campaign
 
     folder = tmp_path_factory.mktemp("template") / "c"
     Campaign.create(folder, panel, candidates=partial / "order.csv").propose(5)
@@ -341,7 +341,7 @@ def test_withdrawn_genes_are_not_exported(cli, ordered):
 @pytest.fixture(scope="module")
 def guided(panel: Path, cases: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A campaign whose order is the case's chosen genes."""
-    from mechpert_al.loop import Campaign
+    from mechpert_al.campaign import Campaign
 
     folder = tmp_path_factory.mktemp("guided") / "c"
     chosen = cases / "guide-order" / "chosen.txt"

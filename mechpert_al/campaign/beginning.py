@@ -7,14 +7,14 @@ import os
 from pathlib import Path
 
 from mechpert_al import __version__
+from mechpert_al.campaign.delivery import under_our_names
+from mechpert_al.campaign.folder import CampaignFolder, now
+from mechpert_al.campaign.intake import Prepared, prepared
+from mechpert_al.campaign.journal import FORMAT
+from mechpert_al.campaign.ordering import ground_of
+from mechpert_al.campaign.state import Created
 from mechpert_al.config import CampaignSettings, LoopNetwork, LoopPanel
 from mechpert_al.datasets import resolve
-from mechpert_al.loop.delivery import under_our_names
-from mechpert_al.loop.folder import CampaignFolder, now
-from mechpert_al.loop.intake import Prepared, prepared
-from mechpert_al.loop.journal import FORMAT
-from mechpert_al.loop.ordering import ground_of
-from mechpert_al.loop.state import Created
 
 TEMPLATE = """\
 # Settings of this campaign, to be changed by hand: they hold from the next command on.

@@ -7,14 +7,14 @@ it may be proposed again; an abandoned one is excluded for good.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from mechpert_al.errors import IntegrityError
-from mechpert_al.loop.journal import MEND, Reading, Record
+from mechpert_al.campaign.journal import MEND, Reading, Record
+from mechpert_al.errors import IntegrityError, UsageError
 
 
 # ---------------------------------------------------------------------- what records say
@@ -86,12 +86,15 @@ class Ingested(Event):
     not_measured: dict[str, str] = {}
 
 
+Fate = Literal["failed", "abandoned"]
+
+
 class Withdrawn(Event):
     """Genes were given up: for now (failed) or for good (abandoned)."""
 
     kind: Literal["withdrawn"] = "withdrawn"
     genes: tuple[str, ...]
-    fate: Literal["failed", "abandoned"]
+    fate: Fate
     reason: str
     #: Genes whose measurements were taken out of the campaign.
     dropped: tuple[str, ...] = ()
@@ -241,6 +244,58 @@ class CampaignState:
             abandoned=self.abandoned if is_failed else {**self.abandoned, **reasons},
             stamp=stamp if event.dropped else self.stamp,
         )
+
+
+def withdrawal(
+    genes: Sequence[str],
+    fate: Fate,
+    reason: str,
+    state: CampaignState,
+    drop_measurements: bool,
+    time: str,
+) -> Withdrawn:
+    """The record of a withdrawal.
+
+    Parameters
+    ----------
+    genes
+        Under the campaign's names.
+    fate, reason, drop_measurements
+        See `Campaign.withdraw`.
+    state
+        What is measured and pending.
+    time
+        When, UTC.
+
+    Raises
+    ------
+    UsageError
+        Naming each gene that cannot be withdrawn so.
+    """
+    if not genes or not reason.strip():
+        raise UsageError("a withdrawal needs genes and a reason", "Say why, in words.")
+    measured = tuple(gene for gene in genes if gene in state.measured)
+    problems = []
+    for gene in genes:
+        if gene in state.due or (gene in measured and drop_measurements):
+            continue
+        if gene in measured:
+            problems.append(f"{gene} is measured")
+        elif fate == "failed" and gene not in state.pending:
+            problems.append(f"{gene} is not pending")
+    if problems:
+        raise UsageError(
+            f"cannot be withdrawn: {'; '.join(problems)}",
+            "Nothing was withdrawn. --drop-measurements also takes out what was measured; "
+            "--abandoned is for genes that shall never be proposed.",
+        )
+    return Withdrawn(
+        time=time,
+        genes=tuple(genes),
+        fate=fate,
+        reason=reason.strip(),
+        dropped=measured if drop_measurements else (),
+    )
 
 
 def event_of(record: Record) -> AnyEvent:

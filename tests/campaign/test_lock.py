@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from mechpert_al.loop.lock import BusyError, writing_alone
+from mechpert_al.campaign.lock import BusyError, writing_alone
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from mechpert_al.loop.lock import writing_alone
+from mechpert_al.campaign.lock import writing_alone
 with writing_alone(Path(sys.argv[1]), 0):
     print("held", flush=True)
     time.sleep(60)
@@ -92,7 +92,7 @@ def test_the_lock_of_a_file_that_was_removed_is_none(lock, monkeypatch):
         handles.append(handle)
         flock(handle, how)
 
-    monkeypatch.setattr("mechpert_al.loop.lock.fcntl.flock", removed_meanwhile)
+    monkeypatch.setattr("mechpert_al.campaign.lock.fcntl.flock", removed_meanwhile)
 
     with writing_alone(lock, 5):
         assert len(handles) == 2

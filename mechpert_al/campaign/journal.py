@@ -98,7 +98,7 @@ class Reading:
 class Journal:
     """The journal file of a campaign.
 
-    Only one process may append at a time (see `mechpert_al.loop.lock`); anyone may read.
+    Only one process may append at a time (see `mechpert_al.campaign.lock`); anyone may read.
 
     Parameters
     ----------

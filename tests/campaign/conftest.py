@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mechpert_al.agents import Panel
-from mechpert_al.loop import Campaign
+from mechpert_al.campaign import Campaign
 from mechpert_al.testing import ToyScreen, toy_screen
 
 READOUTS = ("R0", "R1", "R2", "R3")

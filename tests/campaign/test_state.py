@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from mechpert_al.campaign.journal import FORMAT, Journal, Reading
+from mechpert_al.campaign.state import CampaignState, Source, replayed
 from mechpert_al.errors import IntegrityError
-from mechpert_al.loop.journal import FORMAT, Journal, Reading
-from mechpert_al.loop.state import CampaignState, Source, replayed
 
 TIME = "2026-01-02T03:04:05+00:00"
 

@@ -16,15 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mechpert_al import atomic
-from mechpert_al.design import Batch, Pick
-from mechpert_al.effects import EffectTable, read_effects
-from mechpert_al.effects.annotated import AnnotatedFile
-from mechpert_al.effects.files import KEY, file_image
-from mechpert_al.errors import DataError, IntegrityError, MechPertError
-from mechpert_al.loop.journal import Journal, Reading
-from mechpert_al.loop.lock import writing_alone
-from mechpert_al.loop.pooling import assembled
-from mechpert_al.loop.state import (
+from mechpert_al.campaign.journal import Journal, Reading
+from mechpert_al.campaign.lock import writing_alone
+from mechpert_al.campaign.pooling import assembled
+from mechpert_al.campaign.state import (
     AnyEvent,
     CampaignState,
     Created,
@@ -33,7 +28,12 @@ from mechpert_al.loop.state import (
     event_of,
     replayed,
 )
-from mechpert_al.loop.store import Store
+from mechpert_al.campaign.store import Store
+from mechpert_al.design import Batch, Pick
+from mechpert_al.effects import EffectTable, read_effects
+from mechpert_al.effects.annotated import AnnotatedFile
+from mechpert_al.effects.files import KEY, file_image
+from mechpert_al.errors import DataError, IntegrityError, MechPertError
 
 #: Seconds to wait for another writer.
 PATIENCE = 5.0

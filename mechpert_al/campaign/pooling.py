@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from mechpert_al.campaign.state import Source
 from mechpert_al.effects import EffectTable
-from mechpert_al.loop.state import Source
 
 
 def assembled(

@@ -13,21 +13,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mechpert_al.campaign.beginning import begin
+from mechpert_al.campaign.delivery import Decision, sorted_out, under_our_names
+from mechpert_al.campaign.exporting import Export, ExportOptions, Format, export, with_settings
+from mechpert_al.campaign.folder import PATIENCE, CampaignFolder, Snapshot, batch_of, now
+from mechpert_al.campaign.intake import Intake, Prepared, notices_of, prepared, record_of
+from mechpert_al.campaign.ordering import Ground, chosen, constraints_from, ground_of, next_batch
+from mechpert_al.campaign.state import AnyEvent, CampaignState, Fate, Proposed, withdrawal
+from mechpert_al.campaign.status import Status, status_of
+from mechpert_al.campaign.verification import Verification, verified
 from mechpert_al.config import CampaignSettings, load_toml
 from mechpert_al.consensus import Knowledge
 from mechpert_al.design import Batch, Constraints
 from mechpert_al.effects import EffectTable
 from mechpert_al.errors import MechPertError, UsageError
-from mechpert_al.loop.beginning import begin
-from mechpert_al.loop.delivery import Decision, sorted_out, under_our_names
-from mechpert_al.loop.exporting import Export, ExportOptions, Format, export, with_settings
-from mechpert_al.loop.folder import PATIENCE, CampaignFolder, Snapshot, batch_of, now
-from mechpert_al.loop.intake import Intake, Prepared, notices_of, prepared, record_of
-from mechpert_al.loop.ordering import Ground, chosen, constraints_from, ground_of, next_batch
-from mechpert_al.loop.state import AnyEvent, CampaignState, Proposed
-from mechpert_al.loop.status import Status, status_of
-from mechpert_al.loop.verification import Verification, verified
-from mechpert_al.loop.withdrawal import Fate, withdrawal
 from mechpert_al.symbols import match
 
 
@@ -339,7 +338,7 @@ class Campaign:
             state = self.state
             known = [*self.knowledge.genes, *state.genes]
             names = tuple(match(genes, known, source="withdraw").complete().mapping.values())
-            self._record(withdrawal(names, fate, reason, state, drop_measurements))
+            self._record(withdrawal(names, fate, reason, state, drop_measurements, now()))
         return names
 
     def export(self, format: Format = "csv", *, round: int | None = None, **options: Any) -> Export:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mechpert_al.campaign.journal import FORMAT, Journal, Reading
 from mechpert_al.errors import DataError, IntegrityError
-from mechpert_al.loop.journal import FORMAT, Journal, Reading
 
 CONTENTS = [
     {"kind": "created", "format": FORMAT, "campaign": "demo", "seed": 7},

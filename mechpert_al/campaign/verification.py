@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from mechpert_al.campaign.folder import CampaignFolder, batch_of
+from mechpert_al.campaign.state import CampaignState
 from mechpert_al.effects import EffectTable, read_effects
 from mechpert_al.errors import DataError, IntegrityError
-from mechpert_al.loop.folder import CampaignFolder, batch_of
-from mechpert_al.loop.state import CampaignState
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from mechpert_al.campaign.delivery import Delivery, counted
+from mechpert_al.campaign.folder import now
+from mechpert_al.campaign.state import CampaignState, Ingested
 from mechpert_al.datasets import resolve
 from mechpert_al.effects import ConversionReport, EffectTable, convert
 from mechpert_al.effects.conversion import ConvertOptions, some
-from mechpert_al.loop.delivery import Delivery, counted
-from mechpert_al.loop.folder import now
-from mechpert_al.loop.state import CampaignState, Ingested
 
 #: Genes that a line for a person names; JSON has all of them.
 N_NAMED = 100

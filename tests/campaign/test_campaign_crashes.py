@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mechpert_al.campaign import Campaign
+from mechpert_al.campaign.lock import BusyError
 from mechpert_al.errors import DataError, IntegrityError
-from mechpert_al.loop import Campaign
-from mechpert_al.loop.lock import BusyError
 
 # Forking a process with threads is safe here: the threads are idle ones of the numerics libraries.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
@@ -447,7 +447,7 @@ def test_a_second_writer_gets_a_clear_error_and_readers_none(begun, deliveries):
             sys.executable,
             "-c",
             "import sys, time\n"
-            "from mechpert_al.loop.folder import CampaignFolder\n"
+            "from mechpert_al.campaign.folder import CampaignFolder\n"
             "with CampaignFolder(sys.argv[1]).writing():\n"
             "    print('held', flush=True)\n"
             "    time.sleep(60)\n",

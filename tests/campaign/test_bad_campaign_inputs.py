@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+from mechpert_al.campaign import Campaign
 from mechpert_al.errors import ConfigError, DataError, MechPertError, SymbolError, UsageError
-from mechpert_al.loop import Campaign
 
 HEADER = "perturbation,R0,R1,R2,R3\n"
 

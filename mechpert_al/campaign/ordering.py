@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mechpert_al.agents.panel import Panel, read_panel
+from mechpert_al.campaign.state import CampaignState
 from mechpert_al.config import CampaignDesign, CampaignSettings
 from mechpert_al.consensus import Knowledge
 from mechpert_al.datasets import resolve
 from mechpert_al.design import Batch, Constraints, Pick, plan, with_candidates
 from mechpert_al.effects import EffectTable
 from mechpert_al.errors import NothingLeftError, UsageError
-from mechpert_al.loop.state import CampaignState
 from mechpert_al.networks import read_network
 from mechpert_al.symbols import SymbolTable, match, read_gene_list
 

@@ -14,9 +14,9 @@ import pytest
 
 import mechpert_al as mp
 from mechpert_al.agents import read_panel
+from mechpert_al.campaign import Campaign
 from mechpert_al.effects import read_effects
 from mechpert_al.errors import DataError, NothingLeftError, SymbolError, UsageError
-from mechpert_al.loop import Campaign
 
 #: Effects of a gene whose numbers do not matter.
 ROW = [-1.0, 0.5, 2.0, -0.25]
@@ -446,7 +446,7 @@ def test_what_came_in_is_kept_byte_for_byte(campaign, deliver):
 
 
 def test_a_large_file_is_known_by_its_hash(campaign, deliver, monkeypatch):
-    monkeypatch.setattr("mechpert_al.loop.store.LARGEST_COPY", 10)
+    monkeypatch.setattr("mechpert_al.campaign.store.LARGEST_COPY", 10)
     file = deliver({"A": ROW})
 
     intake = campaign.ingest(file)
@@ -465,7 +465,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(campaign, deliver, monk
         file.write_text(file.read_text().replace("0.5", "0.75"))
         Path(target).write_bytes(Path(source).read_bytes())
 
-    monkeypatch.setattr("mechpert_al.loop.store.shutil.copyfile", slow_copy)
+    monkeypatch.setattr("mechpert_al.campaign.store.shutil.copyfile", slow_copy)
 
     with pytest.raises(DataError, match="was changed while it was read"):
         campaign.ingest(file)

@@ -14,9 +14,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from mechpert_al.campaign.state import CampaignState, Source
 from mechpert_al.effects import ConversionReport, EffectTable
 from mechpert_al.errors import DataError, SymbolError
-from mechpert_al.loop.state import CampaignState, Source
 
 #: Contradictions that are described one by one.
 N_SHOWN = 10

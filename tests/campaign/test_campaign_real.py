@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mechpert_al.loop import Campaign
+from mechpert_al.campaign import Campaign
 from mechpert_al.report.campaign import campaign_report
 
 

@@ -17,8 +17,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from mechpert_al.campaign import Campaign
 from mechpert_al.errors import DataError, NothingLeftError, UsageError
-from mechpert_al.loop import Campaign
 from mechpert_al.testing import ToyScreen
 
 STRANGERS = ("ELSE1", "ELSE2")
