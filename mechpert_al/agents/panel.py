@@ -276,7 +276,7 @@ def read_panel(path: str | Path, agents: Sequence[str] | None = None) -> Panel:
         An agent is asked for that the panel does not have.
     """
     folder = _panel_folder(path)
-    about = _panel_json(folder / "panel.json")
+    about = _panel_json(folder / _plain_name(folder, "panel.json"))
     known = {
         name: Agent(
             name,
@@ -392,6 +392,11 @@ def _plain_name(folder: Path, name: str) -> str:
         raise DataError(
             f"{folder / 'panel.json'}: {name!r} is not a plain file name",
             "Files of a panel lie in its own folder.",
+        )
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise DataError(
+            f"{folder / name}: a link that leads out of the panel folder",
+            "Copy the file it leads to into the folder, in place of the link.",
         )
     return name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -312,6 +313,32 @@ def test_files_outside_the_folder_are_not_read(
     (place.parent / "secret.jsonl").write_text(json.dumps(answer("AARS", proposal())))
     with pytest.raises(DataError, match="not a plain file name"):
         read_panel(place)
+
+
+@pytest.mark.parametrize("name", ["one.jsonl", "genes.txt", "panel.json"])
+def test_links_out_of_the_folder_are_not_followed(
+    folder: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    """A panel from a stranger must not make somebody read another file of theirs."""
+    place = folder(candidates="genes.txt")
+    (place / "genes.txt").write_text("\n".join(CANDIDATES))
+    read_panel(place)
+    outside = (place / name).rename(tmp_path_factory.mktemp("outside") / name)
+    (place / name).symlink_to(outside)
+    with pytest.raises(DataError, match=rf"{re.escape(name)}: a link that leads out") as caught:
+        read_panel(place)
+    assert "Copy the file" in caught.value.hint
+
+
+def test_links_within_the_folder_and_to_it_are_followed(
+    folder: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = folder(candidates="genes.txt")
+    (place / "list").write_text("\n".join(CANDIDATES))
+    (place / "genes.txt").symlink_to("list")
+    link = tmp_path_factory.mktemp("elsewhere") / "panel"
+    link.symlink_to(place)
+    assert read_panel(link).candidates == CANDIDATES
 
 
 @pytest.mark.parametrize(
