@@ -16,13 +16,14 @@ no slope: what it says and how confidently is independent of the truth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from mechpert_al.agents.panel import Agent, Answer, Dropped, Hypothesis, Panel, admit
+from mechpert_al.consensus.network import ConsensusNetwork
 from mechpert_al.design.strategy import random_generator
 from mechpert_al.errors import UsageError
 from mechpert_al.virtual.odds import proportional_odds
@@ -139,19 +140,13 @@ def simulated_panel(
     name
         The panel's name.
     """
-    if not 0 <= agreement <= 1:
-        raise UsageError(f"agreement is {agreement}", "Expected a number from 0 to 1.")
-    shape = (3, lab.n_genes, lab.n_genes)
-    shared = random_generator(lab.seed, "panel", draw).random(shape)
     hypotheses: list[Hypothesis] = []
     dropped: list[Dropped] = []
     candidates = {gene: gene for gene in lab.genes}
-    for agent, traits in agents:
-        random = random_generator(lab.seed, "panel", draw, agent.name)
-        follows = random.random(shape[1:]) < np.sqrt(agreement)
-        dice = np.where(follows, shared, random.random(shape))
-        for answer in _answers(lab, traits, dice, random):
-            good, bad = admit(agent.name, answer, candidates)
+    roster = [(agent.name, traits) for agent, traits in agents]
+    for voice, traits, claims, random in _claims(lab, roster, agreement, draw):
+        for answer in _answers(lab, traits, claims, random):
+            good, bad = admit(voice, answer, candidates)
             hypotheses += good
             dropped += bad
     about = {
@@ -173,25 +168,75 @@ def simulated_panel(
     )
 
 
+def simulated_consensus(
+    lab: VirtualLab, traits: Sequence[AgentTraits], *, agreement: float, draw: int
+) -> ConsensusNetwork:
+    """The consensus of simulated voters, without the panel around it: the same numbers, sooner.
+
+    Parameters
+    ----------
+    lab, agreement, draw
+        See `simulated_panel`.
+    traits
+        Of each voter; their names are agent1, agent2 …
+    """
+    from scipy import sparse
+
+    roster = [(f"agent{number}", one) for number, one in enumerate(traits, start=1)]
+    shape = (lab.n_genes, lab.n_genes)
+    layers = {
+        name: sparse.csr_array((said.confidences, (said.targets, said.regulators)), shape=shape)
+        for name, _, said, _ in _claims(lab, roster, agreement, draw)
+    }
+    everyone = np.ones(lab.n_genes, dtype=bool)
+    return ConsensusNetwork(lab.genes, layers, dict.fromkeys(layers, everyone))
+
+
+class Claims(NamedTuple):
+    """Pairs that an agent names: gene numbers and stated confidences, each of shape (n_named,)."""
+
+    targets: np.ndarray
+    regulators: np.ndarray
+    confidences: np.ndarray
+
+
+def _claims(
+    lab: VirtualLab, agents: Sequence[tuple[str, AgentTraits]], agreement: float, draw: int
+) -> Iterator[tuple[str, AgentTraits, Claims, np.random.Generator]]:
+    """What each agent names; its generator goes with it."""
+    if not 0 <= agreement <= 1:
+        raise UsageError(f"agreement is {agreement}", "Expected a number from 0 to 1.")
+    shape = (3, lab.n_genes, lab.n_genes)
+    shared = random_generator(lab.seed, "panel", draw).random(shape)
+    odds: dict[AgentTraits, np.ndarray] = {}
+    for name, traits in agents:
+        random = random_generator(lab.seed, "panel", draw, name)
+        follows = random.random(shape[1:]) < np.sqrt(agreement)
+        dice = np.where(follows, shared, random.random(shape))
+        if traits not in odds:
+            odds[traits] = naming_odds(lab, traits)
+        targets, regulators = np.nonzero(dice[0] < odds[traits])
+        confidences = stated_confidence(
+            traits,
+            lab.base_rate,
+            lab.related[targets, regulators],
+            dice[1:, targets, regulators],
+        )
+        yield name, traits, Claims(targets, regulators, confidences), random
+
+
 def _answers(
-    lab: VirtualLab, traits: AgentTraits, dice: np.ndarray, random: np.random.Generator
+    lab: VirtualLab, traits: AgentTraits, claims: Claims, random: np.random.Generator
 ) -> list[Answer]:
     """What the agent says of every gene, most confident first, invented genes among it."""
-    targets, regulators = np.nonzero(dice[0] < naming_odds(lab, traits))
-    confidences = stated_confidence(
-        traits,
-        lab.base_rate,
-        lab.related[targets, regulators],
-        dice[1:, targets, regulators],
-    )
     said: list[list[tuple[str, float]]] = [[] for _ in lab.genes]
-    for place, regulator, confidence in zip(targets, regulators, confidences, strict=True):
+    for place, regulator, confidence in zip(*claims, strict=True):
         said[place].append((lab.genes[regulator], float(confidence)))
-    for target, gene, confidence in _invented(lab, traits, len(targets), random):
+    for target, gene, confidence in _invented(lab, traits, len(claims.targets), random):
         said[target].append((gene, confidence))
     return [
-        Answer(gene, [_proposal(*one) for one in sorted(claims, key=lambda c: (-c[1], c[0]))])
-        for gene, claims in zip(lab.genes, said, strict=True)
+        Answer(gene, [_proposal(*one) for one in sorted(made, key=lambda c: (-c[1], c[0]))])
+        for gene, made in zip(lab.genes, said, strict=True)
     ]
 
 
