@@ -18,7 +18,7 @@ from mechpert_al.campaign.delivery import Decision, sorted_out, under_our_names
 from mechpert_al.campaign.exporting import Export, ExportOptions, Format, export, with_settings
 from mechpert_al.campaign.folder import PATIENCE, CampaignFolder, Snapshot, batch_of, now
 from mechpert_al.campaign.intake import Intake, Prepared, notices_of, prepared, record_of
-from mechpert_al.campaign.ordering import Ground, chosen, constraints_from, ground_of, next_batch
+from mechpert_al.campaign.ordering import Ground, chosen, constraint_files, ground_of, next_batch
 from mechpert_al.campaign.state import AnyEvent, CampaignState, Fate, Proposed, withdrawal
 from mechpert_al.campaign.status import Status, status_of
 from mechpert_al.campaign.verification import Verification, verified
@@ -183,9 +183,8 @@ class Campaign:
         -------
         constraints, notices
         """
-        return constraints_from(
-            self.settings.design, self.folder.settings, self.knowledge.genes, **files
-        )
+        given = constraint_files(self.settings.design, self.folder.settings, files)
+        return Constraints.from_files(self.knowledge.genes, **given)
 
     def propose(
         self,

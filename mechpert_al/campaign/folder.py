@@ -18,7 +18,6 @@ from pathlib import Path
 from mechpert_al import atomic
 from mechpert_al.campaign.journal import Journal, Reading
 from mechpert_al.campaign.lock import writing_alone
-from mechpert_al.campaign.pooling import assembled
 from mechpert_al.campaign.state import (
     AnyEvent,
     CampaignState,
@@ -231,7 +230,7 @@ class CampaignFolder:
             "sources": [{"file": one.file, "sha256": one.sha256} for one in sources],
             "record": state.stamp._asdict(),
         }
-        table = assembled(state.measured, self.store.table, info)
+        table = self.store.assembled(state.measured, info)
         return table and replace(table, info={**info, "content_hash": table.content_hash})
 
     def is_derived(self, state: CampaignState) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mechpert_al.agents.panel import Panel, read_panel
 from mechpert_al.campaign.state import CampaignState
@@ -12,8 +13,9 @@ from mechpert_al.config import CampaignDesign, CampaignSettings
 from mechpert_al.consensus import Knowledge
 from mechpert_al.datasets import resolve
 from mechpert_al.design import Batch, Constraints, Pick, plan, with_candidates
+from mechpert_al.design.constraints import refuse
 from mechpert_al.effects import EffectTable
-from mechpert_al.errors import NothingLeftError, UsageError
+from mechpert_al.errors import NothingLeftError
 from mechpert_al.networks import read_network
 from mechpert_al.symbols import SymbolTable, match, read_gene_list
 
@@ -88,38 +90,24 @@ def spelt_as(panel: Panel, genes: Sequence[str]) -> Panel:
     )
 
 
-def constraints_from(
-    design: CampaignDesign,
-    place: Path,
-    genes: Sequence[str],
-    *,
-    include: str | Path | None = None,
-    exclude: str | Path | None = None,
-    cost: str | Path | None = None,
-    budget: float | None = None,
-    max_per_group: int | None = None,
-) -> tuple[Constraints, list[str]]:
-    """Constraints from files; what is not given is as in the settings.
+def constraint_files(
+    design: CampaignDesign, place: Path, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Arguments of `Constraints.from_files`: as given, else as in the settings.
 
     Parameters
     ----------
     design, place
         The settings, and the file they stand in.
-    genes
-        The candidates.
-    include, exclude, cost, budget, max_per_group
-        As in `Constraints.from_files`.
+    given
+        None counts as not given.
     """
-    if cost is None and design.cost is not None:
-        cost = resolve(design.cost, place)
-    return Constraints.from_files(
-        genes,
-        include=include,
-        exclude=exclude,
-        cost=cost,
-        budget=design.budget if budget is None else budget,
-        max_per_group=design.max_per_group if max_per_group is None else max_per_group,
-    )
+    by_settings = {
+        "cost": None if design.cost is None else resolve(design.cost, place),
+        "budget": design.budget,
+        "max_per_group": design.max_per_group,
+    }
+    return {**by_settings, **{name: one for name, one in given.items() if one is not None}}
 
 
 def excluded(design: CampaignDesign, state: CampaignState, genes: Iterable[str]) -> tuple[str, ...]:
@@ -144,46 +132,46 @@ class Bridging:
     again: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, design: CampaignDesign, state: CampaignState, ground: Ground) -> Bridging:
+        """Bridging genes of the next batch.
 
-def bridging_of(
-    design: CampaignDesign, state: CampaignState, ground: Ground, constraints: Constraints
-) -> Bridging:
-    """Bridging genes of the next batch.
+        Raises
+        ------
+        SymbolError
+            A bridging gene that is no candidate and not measured.
+        """
+        known = dict.fromkeys([*ground.knowledge.genes, *state.measured])
+        matching = match(design.bridging, known, source="design.bridging").complete()
+        genes = tuple(matching.mapping.values())
+        again = tuple(gene for gene in genes if gene in state.measured)
+        waiting = {*again, *state.pending}
+        return cls(again, tuple(gene for gene in genes if gene not in waiting))
 
-    Raises
-    ------
-    UsageError
-        Naming every contradiction.
-    SymbolError
-        A bridging gene that is no candidate and not measured.
-    """
-    known = dict.fromkeys([*ground.knowledge.genes, *state.measured])
-    matching = match(design.bridging, known, source="design.bridging").complete()
-    genes = tuple(matching.mapping.values())
-    again = tuple(gene for gene in genes if gene in state.measured)
-    problems = [
-        f"{gene} is a bridging gene, but {'abandoned' if gene in state.abandoned else 'excluded'}"
-        for gene in genes
-        if gene in state.abandoned or gene in constraints.exclude
-    ]
-    problems += [
-        f"{gene} must be included, but is a bridging gene and measured again anyway"
-        for gene in again
-        if gene in constraints.must_include
-    ]
-    cost = sum(constraints.costs.get(gene, 1.0) for gene in again)
-    if constraints.budget is not None and cost >= constraints.budget:
-        problems.append(
-            f"the bridging genes ({', '.join(again)}) cost {cost:g}, "
-            f"the budget is {constraints.budget:g}"
-        )
-    if problems:
-        raise UsageError(
-            "the constraints contradict each other: " + "; ".join(problems),
-            "Change design.bridging in campaign.toml, or the constraint; nothing was proposed.",
-        )
-    waiting = {*again, *state.pending}
-    return Bridging(again, tuple(gene for gene in genes if gene not in waiting))
+    def cost(self, constraints: Constraints) -> float:
+        """What those cost that are measured again."""
+        return sum(constraints.costs.get(gene, 1.0) for gene in self.again)
+
+    def contradictions(self, state: CampaignState, constraints: Constraints) -> list[str]:
+        """What stands against them, one sentence each."""
+        problems = [
+            f"{gene} is a bridging gene, but "
+            f"{'abandoned' if gene in state.abandoned else 'excluded'}"
+            for gene in (*self.again, *self.first)
+            if gene in state.abandoned or gene in constraints.exclude
+        ]
+        problems += [
+            f"{gene} must be included, but is a bridging gene and measured again anyway"
+            for gene in self.again
+            if gene in constraints.must_include
+        ]
+        cost, budget = self.cost(constraints), constraints.budget
+        if self.again and budget is not None and cost >= budget:
+            problems.append(
+                f"the bridging genes ({', '.join(self.again)}) cost {cost:g}, "
+                f"the budget is {budget:g}"
+            )
+        return problems
 
 
 def chosen(
@@ -228,11 +216,13 @@ def next_batch(
     out = excluded(settings.design, state, genes)
     said = match(settings.design.exclude, genes, source="design.exclude").lines()
     constraints = replace(constraints, exclude=constraints.exclude | set(out))
-    bridging = bridging_of(settings.design, state, ground, constraints)
-    first = tuple(dict.fromkeys([*bridging.first, *constraints.must_include]))
-    budget = constraints.budget
-    if budget is not None:
-        budget -= sum(constraints.costs.get(gene, 1.0) for gene in bridging.again)
+    bridging = Bridging.of(settings.design, state, ground)
+    limits = _with_bridging_genes(constraints, bridging)
+    taken = [*state.measured, *state.pending]
+    refuse(
+        [*bridging.contradictions(state, constraints), *limits.contradictions(genes, taken, n)],
+        "Change one of the lists, or [design] in campaign.toml",
+    )
     knowledge = ground.knowledge.extended(list(state.pending))
     index = knowledge.consensus.index
     anchors = [gene for gene in state.measured if gene in index]
@@ -244,7 +234,7 @@ def next_batch(
             strategy=settings.design.strategy,
             candidates=ground.candidates,
             pending=tuple(state.pending),
-            constraints=replace(constraints, must_include=first, budget=budget),
+            constraints=limits,
             seed=settings.seed,
             round=len(state.rounds) + 1,
         )
@@ -253,6 +243,18 @@ def next_batch(
     batch = _with_bridging(batch, bridging.again, constraints)
     batch = replace(batch, notices=(*said, *batch.notices))
     return _with_ids(batch, knowledge.genes), bridging
+
+
+def _with_bridging_genes(constraints: Constraints, bridging: Bridging) -> Constraints:
+    """Constraints of the new genes: what bridging genes take is gone from them."""
+    first = [gene for gene in bridging.first if gene not in constraints.exclude]
+    others = [gene for gene in constraints.must_include if gene not in bridging.again]
+    budget = constraints.budget
+    return replace(
+        constraints,
+        must_include=tuple(dict.fromkeys([*first, *others])),
+        budget=None if budget is None else max(0.0, budget - bridging.cost(constraints)),
+    )
 
 
 def _with_ids(batch: Batch, genes: Sequence[str]) -> Batch:

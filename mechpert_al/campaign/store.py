@@ -2,21 +2,27 @@
 
 A delivery is kept twice: as the file that came, byte for byte (unless it is very large), and as the
 effects that were accepted from it. The second is what the campaign is computed from, so that no
-later version of a reader changes a number that was accepted.
+later version of a reader changes a number that was accepted: one table of all that was measured is
+put together from these.
 """
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mechpert_al import atomic
+from mechpert_al.campaign.state import Source
 from mechpert_al.effects import EffectTable, read_effects
 from mechpert_al.effects.files import file_image
+from mechpert_al.effects.pooling import pooled, pooled_errors
 from mechpert_al.effects.sources import sha256_of
 from mechpert_al.errors import DataError, IntegrityError
 
@@ -100,6 +106,57 @@ class Store:
         self.check(name)
         return read_effects(self.folder / name)
 
+    def assembled(
+        self, measured: Mapping[str, Sequence[Source]], info: Mapping[str, Any]
+    ) -> EffectTable | None:
+        """One table of all measured genes.
+
+        Parameters
+        ----------
+        measured
+            For each gene the deliveries that count; several are pooled, weighted by their cells
+            (alike, where the cells of one of them are not known).
+        info
+            Provenance to put into the table.
+
+        Returns
+        -------
+        EffectTable or None
+            Rows in the order of ``measured``, columns in the order in which deliveries named them;
+            None if nothing is measured.
+
+        Raises
+        ------
+        IntegrityError
+            If a file is missing or is not what was accepted.
+        """
+        if not measured:
+            return None
+        names = dict.fromkeys(source.effects for sources in measured.values() for source in sources)
+        tables = {name: self.table(name) for name in names}
+        readouts = tuple(dict.fromkeys(r for table in tables.values() for r in table.readouts))
+        column = {readout: number for number, readout in enumerate(readouts)}
+        places = {
+            name: np.array([column[readout] for readout in table.readouts])
+            for name, table in tables.items()
+        }
+        values = np.full((len(measured), len(readouts)), np.nan)
+        errors, cells = values.copy(), np.full(len(measured), np.nan)
+        for row, (gene, sources) in enumerate(measured.items()):
+            parts = [(tables[source.effects], places[source.effects]) for source in sources]
+            values[row], errors[row], cells[row] = _pooled(gene, parts, len(readouts))
+        has_cells = any(table.n_cells is not None for table in tables.values())
+        has_errors = any(table.standard_error is not None for table in tables.values())
+        return EffectTable(
+            tuple(measured),
+            readouts,
+            values,
+            cells if has_cells else None,
+            errors if has_errors else None,
+            info,
+        )
+
+    # ------------------------------------------------------------------ looking
     def check(self, name: str) -> None:
         """Compare a file with its name.
 
@@ -142,3 +199,25 @@ def _written(folder: Path) -> Iterator[None]:
             f"{folder}: cannot be written to ({error.strerror or error}); nothing was recorded",
             "Make room on the disk, then try again.",
         ) from error
+
+
+def _pooled(
+    gene: str, parts: Sequence[tuple[EffectTable, np.ndarray]], n_readouts: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Values, standard errors and cells of one gene."""
+    shape = (len(parts), n_readouts)
+    values, errors = np.full(shape, np.nan), np.full(shape, np.nan)
+    cells = np.full(len(parts), np.nan)
+    for number, (table, places) in enumerate(parts):
+        row = table.row_of[gene]
+        values[number, places] = table.values[row]
+        if table.standard_error is not None:
+            errors[number, places] = table.standard_error[row]
+        if table.n_cells is not None:
+            cells[number] = table.n_cells[row]
+    if len(parts) == 1:
+        return values[0], errors[0], float(cells[0])
+    one = np.zeros(len(parts), dtype=int)
+    shares = np.ones(len(parts)) if np.isnan(cells).any() else cells
+    mean = pooled(values, one, shares, 1)[0]
+    return mean, pooled_errors(errors, values, one, shares, 1)[0], float(cells.sum())

@@ -113,8 +113,8 @@ class Constraints:
             max_per_group,
         ), notices
 
-    def check(self, genes: Sequence[str], taken: Sequence[str], n: int) -> None:
-        """Name every contradiction at once.
+    def contradictions(self, genes: Sequence[str], taken: Sequence[str], n: int) -> list[str]:
+        """What cannot be fulfilled, one sentence each.
 
         Parameters
         ----------
@@ -124,11 +124,6 @@ class Constraints:
             Genes measured or pending already.
         n
             Size of the batch.
-
-        Raises
-        ------
-        UsageError
-            With one line a contradiction.
         """
         known, gone = set(genes), set(taken)
         problems = [
@@ -164,11 +159,17 @@ class Constraints:
         ]
         if self.max_per_group is not None and self.max_per_group < 1:
             problems.append(f"at most {self.max_per_group} genes a group leaves none")
-        if problems:
-            raise UsageError(
-                "the constraints contradict each other: " + "; ".join(problems),
-                "Change one of the lists; nothing was proposed.",
-            )
+        return problems
+
+    def check(self, genes: Sequence[str], taken: Sequence[str], n: int) -> None:
+        """Name every contradiction at once; parameters as `contradictions`.
+
+        Raises
+        ------
+        UsageError
+            With one sentence a contradiction.
+        """
+        refuse(self.contradictions(genes, taken, n))
 
     def limits(self, genes: Sequence[str]) -> Limits:
         """The same in candidate numbers."""
@@ -184,6 +185,21 @@ class Constraints:
             if self.groups
             else None,
             self.max_per_group,
+        )
+
+
+def refuse(problems: Sequence[str], remedy: str = "Change one of the lists") -> None:
+    """Stop if constraints contradict each other.
+
+    Raises
+    ------
+    UsageError
+        With all of them.
+    """
+    if problems:
+        raise UsageError(
+            "the constraints contradict each other: " + "; ".join(problems),
+            f"{remedy}; nothing was proposed.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Rows of one perturbation put together."""
+"""Rows of one perturbation put together, weighted by their cells."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ def pooled(values: np.ndarray, code: np.ndarray, weights: np.ndarray, n_names: i
     """
     result = np.full((n_names, values.shape[1]), np.nan)
     for name in range(n_names):
-        rows = np.flatnonzero(code == name)
-        part = values[rows].astype(np.float64)
-        weight = np.where(np.isnan(part), 0, weights[rows, None])
+        part, weight = _part(values, code == name, weights)
         total = weight.sum(axis=0)
         summed = (np.nan_to_num(part) * weight).sum(axis=0)
         np.divide(summed, total, out=result[name], where=total > 0)
@@ -33,12 +31,30 @@ def pooled(values: np.ndarray, code: np.ndarray, weights: np.ndarray, n_names: i
 
 
 def pooled_errors(
-    errors: np.ndarray, code: np.ndarray, weights: np.ndarray, n_names: int
+    errors: np.ndarray, values: np.ndarray, code: np.ndarray, weights: np.ndarray, n_names: int
 ) -> np.ndarray:
-    """Standard errors of the weighted means of independent rows; parameters as `pooled`."""
-    result = np.full((n_names, errors.shape[1]), np.nan)
+    """Standard errors of the means of `pooled`, √(Σwᵢ²sᵢ²)/Σwᵢ for independent rows.
+
+    Parameters
+    ----------
+    errors
+        Shape (n_rows, n_readouts); where the error of a value is not known, that of the mean is
+        not.
+    values, code, weights, n_names
+        As in `pooled`.
+    """
+    result = np.full((n_names, values.shape[1]), np.nan)
     for name in range(n_names):
-        rows = np.flatnonzero(code == name)
-        share = weights[rows] / max(weights[rows].sum(), 1e-300)
-        result[name] = np.sqrt(((errors[rows] * share[:, None]) ** 2).sum(axis=0))
+        _, weight = _part(values, code == name, weights)
+        total = weight.sum(axis=0)
+        squares = np.where(weight > 0, (weight * errors[code == name]) ** 2, 0.0)
+        np.divide(np.sqrt(squares.sum(axis=0)), total, out=result[name], where=total > 0)
     return result
+
+
+def _part(
+    values: np.ndarray, is_meant: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Some rows, and the weight of each value: 0 where it is missing."""
+    part = values[is_meant].astype(np.float64)
+    return part, np.where(np.isnan(part), 0.0, weights[is_meant, None])

@@ -50,7 +50,7 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
     values, notes = _finite(values, rows, readouts.names, infinite, place)
     effects = pooled(values, rows.code, rows.weights, len(rows.names)).astype(np.float32)
     if errors is not None:
-        errors = pooled_errors(errors, rows.code, rows.weights, len(rows.names))
+        errors = pooled_errors(errors, values, rows.code, rows.weights, len(rows.names))
     own = own_readouts(rows.names, readouts.names, default_symbols())
     downs = knock_downs(effects, rows.names, own)
     if not options.keep_own_readout:
