@@ -317,6 +317,8 @@ class AgentDescription(Settings):
     think: bool | Literal["low", "medium", "high"] | None = None
     #: Model options that differ from the panel's.
     options: dict[str, ModelOption] = {}
+    #: Addresses of servers for this agent alone, in place of the panel's.
+    hosts: tuple[Name, ...] = ()
 
 
 class PanelDescription(Settings):
@@ -361,7 +363,13 @@ class PanelDescription(Settings):
     answer_tokens: Annotated[int, Field(ge=16)] | None = None
     #: Seconds until a server that does not respond counts as down.
     connect_timeout: Annotated[float, Field(gt=0)] = 3.0
-    #: Seconds without a sign of life during an answer; loading a model counts.
+    #: Seconds until the first word of an answer; loading the model and reading the prompt count.
     read_timeout: Annotated[float, Field(gt=0)] = 900.0
+    #: Seconds between two words of an answer; never more than ``read_timeout``.
+    stall_timeout: Annotated[float, Field(gt=0)] = 120.0
+    #: Seconds that a whole answer may take.
+    answer_timeout: Annotated[float, Field(gt=0)] = 3600.0
+    #: Seconds for which a server that went away, or does nothing but fail, is waited for.
+    outage: Annotated[float, Field(ge=0)] = 60.0
     #: How long the server keeps the model in memory.
     keep_alive: Name = "30m"

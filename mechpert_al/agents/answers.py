@@ -38,6 +38,8 @@ class Judged:
     proposals: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
+    #: Targets that got proposals, none of which is admissible: no answer, and no empty one either.
+    hollow: list[str] = field(default_factory=list)
 
     @property
     def is_whole(self) -> bool:
@@ -122,9 +124,12 @@ def _judge_part(
         judged.faults += wrong
         if not wrong:
             judged.proposals[target] = [_proposal(one) for one in listed]
-            judged.rejected += [
+            rejected = [
                 fault for one in listed if (fault := _standing(one["gene"], target, candidates))
             ]
+            judged.rejected += rejected
+            if listed and len(rejected) == len(listed):
+                judged.hollow.append(target)
 
 
 def _form(one: Any, target: str) -> str:

@@ -6,16 +6,16 @@ keeps it before anybody is told. What goes wrong is a `Fault`, whose kind says w
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import tenacity
 
 from mechpert_al.agents.answers import TOLD, Judged, judge
 from mechpert_al.agents.description import Description
-from mechpert_al.agents.faults import Fault, Follows
+from mechpert_al.agents.duty import Duty, Patience
+from mechpert_al.agents.faults import KINDS, Fault, Follows
 from mechpert_al.agents.hosts import Host, Hosts, none_left
 from mechpert_al.agents.ollama import Reply, Stopped
 from mechpert_al.agents.progress import Progress
@@ -24,30 +24,10 @@ from mechpert_al.agents.store import AnswerStore, key_of
 from mechpert_al.agents.work import LOOK_AGAIN, Candidate, Task, Work
 from mechpert_al.errors import MechPertError
 
-#: Questions in a row that a server may fail, for reasons of its own, before it is left out.
-PATIENCE = 3
+#: Faults of answers that an agent is told of.
+TOLD_OF = ("invalid", "rejected")
 #: What follows where fewer targets may help.
 ROOM = (Follows.MORE_ROOM, Follows.OTHER_CONTEXT)
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait between tries, in seconds.
-
-    Parameters
-    ----------
-    pause
-        Before a question is asked again after trouble with a server; doubled each time, and
-        scattered, so that many clients do not come back together.
-    longest
-        The longest such pause.
-    busy_tries
-        Times that a busy server is asked before the try counts.
-    """
-
-    pause: float = 0.5
-    longest: float = 60.0
-    busy_tries: int = 8
 
 
 @dataclass
@@ -58,6 +38,8 @@ class Run:
     ----------
     questions
         What to ask.
+    digests
+        What each model is.
     hosts
         Whom to ask.
     store
@@ -67,12 +49,12 @@ class Run:
     """
 
     questions: Questions
+    digests: Mapping[str, str]
     hosts: Hosts
     store: AnswerStore
     tell: Callable[[Progress], None] = lambda progress: None
-    patience: Patience = Patience()
+    patience: Patience = Patience()  # noqa: RUF009 - it cannot change
     unanswered: dict[Question, Fault] = field(default_factory=dict)
-    left_out: dict[str, Fault] = field(default_factory=dict)
     stopped_by: MechPertError | None = None
     has_crashed: bool = False
 
@@ -81,10 +63,10 @@ class Run:
         self.keys: dict[Question, str] = {}
         self._ratio: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._alive = list(self.hosts.there)
         self.work = Work(self._open_tasks())
-        self.progress = Progress(len(self.keys), hosts=len(self._alive))
-        self.progress.stored = len(self.keys) - self.work.n_open
+        self.progress = Progress(len(self.keys), stored=len(self.keys) - self.work.n_open)
+        outage = self.description.settings.outage
+        self.duty = Duty(self.hosts.there, self.work, self.patience, outage, self._note_servers)
 
     @property
     def description(self) -> Description:
@@ -93,7 +75,7 @@ class Run:
 
     def _open_tasks(self) -> list[Task]:
         """The questions without an answer; those divided before are asked in parts again."""
-        answered, divided = self.store.answered(), self.store.divided()
+        answered, divided, tried = self.store.answered(), self.store.divided(), self.store.tried()
         tasks = []
         for question in self.questions:
             task = self._task(question)
@@ -101,22 +83,32 @@ class Run:
             for part in parts:
                 self.keys[part.question] = part.key
             tasks += [part for part in parts if part.key not in answered]
+        for task in tasks:
+            task.before = tried.get(task.key, 0)
+            task.again = self._taught(task) if task.before else None
         return tasks
 
     def _task(self, question: Question) -> Task:
         model = self.description.agents[question.agent].model
         body, _ = self.questions.request(question)
-        return Task(question, key_of(body, self.hosts.there[0].models[model].digest))
+        return Task(question, key_of(body, self.digests[model]))
 
     def _parts(self, question: Question) -> list[Task]:
         return [self._task(Question(question.agent, (target,))) for target in question.targets]
+
+    def _taught(self, task: Task) -> Again:
+        """What the last try in an earlier run teaches, so that no request is sent twice."""
+        last = self.store.last_failure(task.key)
+        is_told = last.kind in TOLD_OF
+        told = tuple(last.message.split("; ")) if is_told else ()
+        return Again(task.before, KINDS[last.kind].follows, last.text if is_told else "", told)
 
     # ------------------------------------------------------------------ threads
     def start(self) -> list[threading.Thread]:
         """Begin to ask; the threads end when all is done, or after `stop`."""
         threads = [
             threading.Thread(target=self._serve_until_stopped, args=(host,), daemon=True)
-            for host in self._alive
+            for host in self.hosts.there
             for _ in range(self.description.settings.calls_per_host)
         ]
         for thread in threads:
@@ -136,6 +128,8 @@ class Run:
         """See that all answers are of the models that they are said to be of."""
         for host in self.hosts.there:
             self._confirm(host, None)
+        if self.duty.without:
+            self._stop(none_left(tuple(self.duty.without.values())))
 
     def _serve_until_stopped(self, host: Host) -> None:
         """Serve; when a thread ends in an error the others end too."""
@@ -153,8 +147,8 @@ class Run:
 
     def _serve(self, host: Host) -> None:
         """Ask one question after another."""
-        while host in self._alive and (task := self.work.take()) is not None:
-            if host not in self._alive:
+        while self.duty.is_on(host) and (task := self.work.take(host.agents)) is not None:
+            if not self.duty.is_on(host) or task.agent not in host.agents:
                 self.work.put_back(task)
             elif self.store.claim(task.key):  # until it is finished, however many tries that takes
                 self._one(host, task)
@@ -188,14 +182,16 @@ class Run:
             before_sleep=lambda state: self._note("busy"),
             reraise=True,
         )
-        ratio = self._ratio.get(task.question.agent)
+        model = str(body["model"])
+        ratio = self._ratio.get(model)
         reply = ask(host.server.chat, body, room, ratio, self.work.stopped.is_set)
-        if ratio is None and reply.usage.prompt_tokens:
-            self._ratio[task.question.agent] = reply.usage.prompt_tokens / room.prompt
+        if reply.usage.prompt_tokens:  # the most, for one that was cut unseen reads fewer
+            seen = reply.usage.prompt_tokens / room.prompt
+            self._ratio[model] = max(seen, self._ratio.get(model, 0.0))
         return body, reply, judge(reply.text, task.question.targets, self.candidates)
 
     def _examine(self, host: Host, task: Task, answer: Candidate, judged: Judged) -> None:
-        """Keep a usable answer; one with inadmissible proposals only after one more try.
+        """Keep a usable answer; one with some inadmissible proposals only after one more try.
 
         Raises
         ------
@@ -204,10 +200,11 @@ class Run:
         """
         host.in_trouble.clear()
         told = tuple((judged.faults or judged.rejected)[:TOLD])
-        if judged.is_whole and (not judged.rejected or task.second_best):
+        is_usable = judged.is_whole and not judged.hollow
+        if is_usable and (not judged.rejected or task.second_best):
             self._keep(host, task, answer)
             return
-        if judged.is_whole:
+        if is_usable:
             task.second_best = answer
         raise Fault(
             "invalid" if judged.faults else "rejected",
@@ -244,29 +241,31 @@ class Run:
             return
         self._record(host, task, fault)
         follows = fault.follows
-        if follows is Follows.LEAVE or (follows is Follows.PROBE and self._is_lost(host, task)):
-            self._leave(host, fault)
+        if follows is Follows.LEAVE:
             self.work.put_back(task)
+            self.duty.leave(host, fault, self._asked_of(task.agent))
+        elif follows is Follows.PROBE and not host.is_alive():
+            self.work.put_back(task)
+            self.duty.wait_for(host, fault)
         elif follows is Follows.STOP and not self._is_its_own(fault):
             self._stop(fault)
         elif follows in ROOM and len(task.question.targets) > 1:
             self._divide(task)
         else:
-            self._again(host, task, fault)
+            self._again(task, fault, host)
+            if follows is Follows.PROBE:
+                self.duty.spare(host, task.key, fault)
 
-    def _again(self, host: Host, task: Task, fault: Fault) -> None:
+    def _again(self, task: Task, fault: Fault, host: Host) -> None:
         """Ask once more, unless it was asked often enough."""
         tried = task.attempt + 1
         follows = fault.follows
-        if tried >= self.description.settings.tries or follows is Follows.STOP:
+        if tried - task.before >= self.description.settings.tries or follows is Follows.STOP:
             self._give_up(host, task, fault)
             return
         task.again = Again(tried, follows, fault.text if fault.told else "", fault.told)
-        pause = 0.0
-        if follows in (Follows.PROBE, Follows.WAIT):
-            pause = min(self.patience.pause * 2**tried, self.patience.longest)
-            pause *= random.uniform(0.5, 1)  # only time hangs on it, no result
-        self.work.put_back(task, pause)
+        is_trouble = follows in (Follows.PROBE, Follows.WAIT)
+        self.work.put_back(task, self.patience.before(tried - task.before) if is_trouble else 0.0)
 
     def _give_up(self, host: Host, task: Task, fault: Fault) -> None:
         """No more tries: the second best answer counts, or the question is unanswered."""
@@ -281,22 +280,10 @@ class Run:
         """Whether a refused request is that of one question: others were answered."""
         return fault.name == "bad_request" and self.progress.answered + self.progress.stored > 0
 
-    def _is_lost(self, host: Host, task: Task) -> bool:
-        """Whether a server is gone, or failed too many questions in a row."""
-        if not host.is_alive():
-            return True
-        host.in_trouble.add(task.key)
-        return len(host.in_trouble) >= PATIENCE
-
-    def _leave(self, host: Host, fault: Fault) -> None:
-        with self._lock:
-            if host in self._alive:
-                self._alive.remove(host)
-                self.left_out[host.server.host] = fault
-                self.progress.hosts = len(self._alive)
-            is_last = not self._alive
-        if is_last:
-            self._stop(none_left(tuple(self.left_out.values())))
+    def _asked_of(self, agent: str) -> list[str]:
+        """All agents that are asked of the same model."""
+        agents = self.description.agents
+        return [name for name, one in agents.items() if one.model == agents[agent].model]
 
     def _stop(self, fault: MechPertError) -> None:
         with self._lock:
@@ -312,7 +299,7 @@ class Run:
             del self.keys[task.question]
             self.keys.update({part.question: part.key for part in parts})
             self.progress.total += len(parts) - 1
-        self.work.replace(parts)
+        self.work.replace(task, parts)
 
     def _confirm(self, host: Host, key: str | None) -> None:
         message, doubtful = host.moved(key)
@@ -327,7 +314,7 @@ class Run:
         self.store.add_failure(
             task.key,
             body,
-            host.models[model].digest,
+            self.digests[model],
             task.question.agent,
             task.question.targets,
             task.attempt + 1,
@@ -340,6 +327,11 @@ class Run:
             self.progress.failures[name] += 1
             self.tell(self.progress)
 
+    def _note_servers(self) -> None:
+        with self._lock:
+            self.progress.away = tuple(self.duty.missing())
+            self.tell(self.progress)
+
     def _finished(self, task: Task, **counts: int) -> None:
         self.store.release(task.key)
         with self._lock:
@@ -347,4 +339,4 @@ class Run:
                 setattr(self.progress, name, getattr(self.progress, name) + number)
             self.progress.agent, self.progress.targets = task.question
             self.tell(self.progress)
-        self.work.done()
+        self.work.replace(task)

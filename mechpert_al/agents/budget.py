@@ -28,6 +28,9 @@ MARGIN = 1.15
 #: This share at least of the fewest tokens that a prompt can have, and of its estimate once that is
 #: calibrated on an answer, must have been read.
 FEWEST, CALIBRATED = 0.9, 0.85
+#: A count as that of a prompt cut to half a context is taken for one unless this share of the
+#: estimate was read.
+WHOLE = 0.8
 
 _PIECES = re.compile(r"[a-z]+|[A-Z]+|\d|[^\sA-Za-z0-9]")
 _RUNS = re.compile(r"[A-Za-z]*[a-z][A-Za-z]*|[A-Z]{1,4}|\d{1,3}|[^\sA-Za-z0-9]+")
@@ -102,13 +105,15 @@ def truncation(read: int | None, sent: Room, ratio: float | None) -> str:
     sent
         The tokens of the call.
     ratio
-        Tokens read for each one estimated, as seen with this model; None at first.
+        Tokens read for each one estimated: the most that was seen of this model, for a prompt that
+        was cut unseen reads fewer; None at first.
     """
     if read is None:
         return ""
     if read >= sent.context:
         return f"the prompt fills the whole context of {sent.context} tokens"
-    if ratio is None and abs(read - (sent.context // 2 + 2)) <= 1:
+    is_half = abs(read - (sent.context // 2 + 2)) <= 1
+    if ratio is None and is_half and read < WHOLE * sent.prompt:
         return f"{read} tokens were read, where a context of {sent.context} is cut to half"
     least = FEWEST * sent.fewest if ratio is None else CALIBRATED * ratio * sent.prompt
     if read < least:

@@ -35,6 +35,8 @@ class LiveAgent:
         Other model options: the temperature and what the description sets.
     think
         Whether a thinking model thinks; None if the description does not say.
+    hosts
+        Servers for this agent alone; none if it shares those of the panel.
     """
 
     name: str
@@ -45,6 +47,7 @@ class LiveAgent:
     seed: int
     options: Mapping[str, ModelOption]
     think: bool | str | None = None
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def _agent(name: str, panel: PanelDescription, source: Path | None) -> LiveAgent
             )
     seed = own_seed(panel.seed, name) if own.seed is None else own.seed
     think = panel.think if own.think is None else own.think
-    return LiveAgent(name, own.role, model, title, lens, seed, options, think)
+    return LiveAgent(name, own.role, model, title, lens, seed, options, think, own.hosts)
 
 
 def _lens(name: str, own: AgentDescription, source: Path | None, where: str) -> str:

@@ -36,7 +36,12 @@ KINDS: Mapping[str, Kind] = {
     # the server
     "no_server": Kind(Follows.PROBE, _START),
     "connect_timeout": Kind(Follows.PROBE, "Is the host up, and no firewall in between? " + _START),
-    "hang": Kind(Follows.PROBE, "Raise read_timeout if the model is slow to load. " + _LOG),
+    "hang": Kind(
+        Follows.PROBE,
+        "Raise read_timeout if the model is slow to load or to read the prompt, stall_timeout if "
+        "it is slow to write. " + _LOG,
+    ),
+    "slow": Kind(Follows.PROBE, "Raise answer_timeout if the model is as slow as that. " + _LOG),
     "broken": Kind(Follows.PROBE, "The connection broke during the answer. " + _LOG),
     "garbled": Kind(Follows.PROBE, "Is that address an Ollama server, without a proxy before it?"),
     "busy": Kind(Follows.WAIT, "Too many calls wait at the server: lower calls_per_host."),

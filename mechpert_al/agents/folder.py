@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from mechpert_al import atomic
-from mechpert_al.agents import schema, shortlist
+from mechpert_al.agents import earlier, schema, shortlist
 from mechpert_al.agents.answers import judge
-from mechpert_al.agents.models import Model
+from mechpert_al.agents.earlier import PANEL
+from mechpert_al.agents.models import Abilities, Model
 from mechpert_al.agents.panel import FORMAT
 from mechpert_al.agents.questions import Question, Questions
 from mechpert_al.agents.store import FILE, AnswerStore, canonical
@@ -23,7 +25,7 @@ CANDIDATES = "candidates.txt"
 FAILURES = "failures.jsonl"
 
 
-@dataclass(frozen=True)
+@dataclass
 class PanelFolder:
     """Where the answers of a description go.
 
@@ -37,15 +39,28 @@ class PanelFolder:
         The models that answer, by the name that the description gives them.
     versions
         The version of each server.
+    note
+        Called when files of an earlier run are put aside.
     """
 
     path: Path
     questions: Questions
-    models: Mapping[str, Model]
+    models: Mapping[str, tuple[Model, Abilities]]
     versions: Mapping[str, str]
+    note: Callable[[str], None] = lambda text: None
+    #: Failures that were written before.
+    _n_failures: int = -1
+
+    def begin(self, keys: Mapping[Question, str], store: AnswerStore) -> None:
+        """Make a folder that is new a whole one."""
+        if not (self.path / PANEL).exists():
+            self.write(keys, store)
 
     def write(self, keys: Mapping[Question, str], store: AnswerStore) -> dict[str, list[str]]:
         """Write all files anew.
+
+        What stands there and was asked alike stays. The rest is put aside before anything takes its
+        place, and nothing is written as long as there is no answer that could.
 
         Parameters
         ----------
@@ -59,26 +74,48 @@ class PanelFolder:
         dict
             For each agent the targets of this run that have no answer.
         """
-        before = _before(self.path)
-        files = file_names(self.questions.description.agents)
+        agents = self.questions.description.agents
+        answered = store.answered()
+        given = {
+            name: {q: key for q, key in keys.items() if q.agent == name and key in answered}
+            for name in agents
+        }
+        have = {name: {gene for q in given[name] for gene in q.targets} for name in agents}
+        unanswered = {
+            name: [gene for gene in self.questions.targets if gene not in have[name]]
+            for name in agents
+        }
+        before = earlier.entries(self.path)
+        files = file_names(agents)
+        entries = {name: self._entry(name, file) for name, file in files.items()}
+        changes = earlier.changes(self.path, before, entries)
+        if changes and not any(have.values()):
+            return unanswered
+        if changes:
+            place = earlier.put_aside(self.path, before)
+            self.note(f"{'; '.join(changes)}. The panel as it was is kept in {place}.")
         candidates = frozenset(self.questions.candidates)
-        unanswered = {}
-        entries = {}
         for name, file in files.items():
-            answers = dict(_answers(name, keys, store, candidates))
-            unanswered[name] = [gene for gene in self.questions.targets if gene not in answers]
-            entry = entries[name] = self._entry(name, file)
-            if before.get(name, {}).get("asked_alike") == entry["asked_alike"]:
-                answers = {**_lines(self.path / file), **answers}
-            _write_lines(self.path / file, answers.values())
-        _write_lines(self.path / FAILURES, map(_line, store.failures()))
+            stays: Iterator[str] = iter(())
+            if name in before and not earlier.difference(before[name], entries[name]):
+                stays = earlier.lines(self.path / before[name]["file"], without=have[name])
+            _write_lines(
+                self.path / file, chain(stays, _answers(name, given[name], store, candidates))
+            )
+        self._write_failures(store)
         atomic.write_bytes(
             self.path / CANDIDATES, "\n".join([*self.questions.candidates, ""]).encode()
         )
         document = {**self._about(), "unanswered": unanswered, "agents": entries}
         text = json.dumps(document, ensure_ascii=False, indent=2)
-        atomic.write_bytes(self.path / "panel.json", f"{text}\n".encode())
+        atomic.write_bytes(self.path / PANEL, f"{text}\n".encode())
         return unanswered
+
+    def _write_failures(self, store: AnswerStore) -> None:
+        number = store.n_failures()
+        if number != self._n_failures:
+            _write_lines(self.path / FAILURES, map(_line, store.failures()))
+            self._n_failures = number
 
     def _about(self) -> dict[str, Any]:
         panel = self.questions.description.settings
@@ -102,19 +139,9 @@ class PanelFolder:
         }
 
     def _entry(self, name: str, file: str) -> dict[str, Any]:
-        agent = self.questions.description.agents[name]
-        model = self.models[agent.model]
-        question = Question(name, ())
-        alike = {
-            "lens": agent.lens,
-            "digest": model.digest,
-            "seed": agent.seed,
-            "options": dict(agent.options),
-            "candidates": list(self.questions.candidates),
-            "panel": self.questions.description.settings.model_dump_json(
-                exclude={"hosts", "calls_per_host", "tries", "agent"}
-            ),
-        }
+        description = self.questions.description
+        agent, panel = description.agents[name], description.settings
+        model, _ = self.models[agent.model]
         return {
             "role": agent.role,
             "lens": agent.title,
@@ -125,8 +152,20 @@ class PanelFolder:
             "parameters": model.parameters,
             "seed": agent.seed,
             "options": dict(agent.options),
-            "n_shown": self.questions.shown[question.agent],
-            "asked_alike": hashlib.sha256(canonical(alike)).hexdigest(),
+            "n_shown": self.questions.shown[name],
+            "asked_alike": {
+                "lens": _digest(agent.lens),
+                "model": model.digest,
+                "seed": agent.seed,
+                "options": _digest(dict(agent.options)),
+                "think": agent.think,
+                "candidates": _digest(list(self.questions.candidates)),
+                "context": _digest(panel.context),
+                "cards": _digest(dict(description.cards)),
+                "max_regulators": panel.max_regulators,
+                "mechanisms": panel.mechanisms,
+                "schema": schema.VERSION,
+            },
         }
 
 
@@ -159,42 +198,20 @@ def refuse_other(folder: Path) -> None:
 # ---------------------------------------------------------------------- parts
 def _answers(
     agent: str, keys: Mapping[Question, str], store: AnswerStore, candidates: frozenset[str]
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[str]:
     """The line of each target that the agent has answered."""
     for question, key in keys.items():
-        if question.agent != agent:
-            continue
         stored = store.get(key)
-        if stored is None:
-            continue
-        judged = judge(stored.text, question.targets, candidates)
-        for target in judged.proposals:
-            record = {
-                "agent": agent,
-                "target": target,
-                "regulators": judged.proposals[target],
-                "answer": key,
-            }
-            yield target, _line(record)
+        if stored is not None:
+            judged = judge(stored.text, question.targets, candidates)
+            for target, regulators in judged.proposals.items():
+                yield _line(
+                    {"agent": agent, "target": target, "regulators": regulators, "answer": key}
+                )
 
 
-def _before(folder: Path) -> dict[str, Any]:
-    """The agents of the panel that is there."""
-    try:
-        document = json.loads((folder / "panel.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    agents = document.get("agents") if isinstance(document, dict) else None
-    return agents if isinstance(agents, dict) else {}
-
-
-def _lines(path: Path) -> dict[str, str]:
-    """The lines of an agent's file that is there, by target."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return {json.loads(line)["target"]: line for line in lines}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+def _digest(value: Any) -> str:
+    return hashlib.sha256(canonical({"": value})).hexdigest()[:16]
 
 
 def _line(record: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from mechpert_al.agents.description import Description
 from mechpert_al.agents.faults import Fault
 from mechpert_al.agents.models import Abilities, Model
-from mechpert_al.agents.ollama import Server, how_to_get
+from mechpert_al.agents.ollama import Server, Timeouts, how_to_get
 from mechpert_al.agents.store import Origin
 
 DEFAULT = "http://127.0.0.1:11434"
@@ -22,7 +22,7 @@ VARIABLE = "OLLAMA_HOST"
 TRUSTED = 1.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Host:
     """A server that takes part in a run.
 
@@ -33,14 +33,18 @@ class Host:
     version
         Its version.
     models
-        The models of the run, as it has them, by the name that the description gives them.
+        The models of the run that it has, by the name that the description gives them.
+    agents
+        The agents that it can be asked as.
     """
 
     server: Server
     version: str
     models: Mapping[str, Model]
-    #: Questions in a row that found it in trouble.
+    agents: frozenset[str]
+    #: Questions in a row that found it in trouble, and since when.
     in_trouble: set[str] = field(default_factory=set)
+    trouble_since: float = 0.0
     #: Answers since its models were last seen to be what they were.
     unconfirmed: list[str] = field(default_factory=list)
     confirmed_at: float = 0.0
@@ -52,9 +56,9 @@ class Host:
         return Origin(self.server.host, self.version, model, one.digest, one.quantisation)
 
     def is_alive(self) -> bool:
-        """Whether the server answers at all."""
+        """Whether the server answers at all; it may have come back in another version."""
         try:
-            self.server.version()
+            self.version = self.server.version()
         except Fault:
             return False
         return True
@@ -102,13 +106,27 @@ class Hosts:
         Those that can answer.
     left_out
         Why others cannot, by address.
-    abilities
-        What each model can.
+    lacks
+        For each model why servers that are there cannot be asked for it.
+    models
+        Each model that some server has: what it is, and what it can.
     """
 
     there: tuple[Host, ...]
     left_out: Mapping[str, Fault]
-    abilities: Mapping[str, Abilities]
+    lacks: Mapping[str, Sequence[Fault]]
+    models: Mapping[str, tuple[Model, Abilities]]
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """All that is wrong."""
+        lacking = [fault for faults in self.lacks.values() for fault in faults]
+        return (*self.left_out.values(), *(f for f in lacking if f.host not in self.left_out))
+
+    def why_not(self, model: str) -> Fault:
+        """Why no server can be asked for a model."""
+        gone = [fault for fault in self.left_out.values() if fault.name != "no_model"]
+        return none_left([*gone, *self.lacks.get(model, ())] or self.faults)
 
     def close(self) -> None:
         """End all connections."""
@@ -116,68 +134,150 @@ class Hosts:
             host.server.close()
 
 
-def addresses(description: Description, given: Sequence[str] = ()) -> tuple[str, ...]:
-    """Where servers are: as given, else by the description, OLLAMA_HOST, or the usual port."""
-    found = tuple(given) or description.settings.hosts or (os.environ.get(VARIABLE) or DEFAULT,)
-    return tuple(dict.fromkeys(found))
-
-
-def connect(description: Description, given: Sequence[str] = ()) -> Hosts:
-    """Find out which servers are there and have all models, in the same version.
+def addresses(
+    description: Description, given: Sequence[str] = (), agent: str | None = None
+) -> tuple[str, ...]:
+    """Where servers are.
 
     Parameters
     ----------
     description
-        Which models are needed.
+        Who is asked.
+    given
+        Addresses that count in place of all others.
+    agent
+        The agent that they are for; all by default.
+
+    Returns
+    -------
+    tuple of str
+        As given, else those of the agent, of the description, of OLLAMA_HOST, or the usual port.
+    """
+    if given:
+        found: Sequence[str] = given
+    elif agent is None:
+        found = [one for name in description.agents for one in addresses(description, (), name)]
+    else:
+        usual = (os.environ.get(VARIABLE) or DEFAULT,)
+        found = description.agents[agent].hosts or description.settings.hosts or usual
+    return tuple(dict.fromkeys(found))
+
+
+def connect(description: Description, given: Sequence[str] = ()) -> Hosts:
+    """Find out which servers are there, and which of the models each has.
+
+    Parameters
+    ----------
+    description
+        Who is asked.
     given
         Addresses of servers; those of the description by default.
 
     Raises
     ------
-    Fault
-        None can answer, or a model cannot think although it should.
     UsageError
         An address is none.
     """
     panel = description.settings
-    servers = [
-        Server(host, panel.connect_timeout, panel.read_timeout)
-        for host in addresses(description, given)
-    ]
+    wanted: dict[str, list[str]] = {}
+    for agent in description.agents:
+        for address in addresses(description, given, agent):
+            wanted.setdefault(address, []).append(agent)
+    servers = [Server(address, Timeouts.of(panel), panel.keep_alive) for address in wanted]
     with ThreadPoolExecutor(len(servers)) as pool:
-        found = list(pool.map(lambda server: _joined(server, description.models), servers))
-    there = [host for host in found if isinstance(host, Host)]
-    left_out = {fault.host: fault for fault in found if isinstance(fault, Fault)}
-    for host in there[1:]:
-        other = _difference(there[0], host)
-        if other is not None:
-            left_out[host.server.host] = other
-    hosts = tuple(host for host in there if host.server.host not in left_out)
+        found = list(pool.map(_seen, servers))
+    there: list[Host] = []
+    left_out: dict[str, Fault] = {}
+    lacks: dict[str, list[Fault]] = {}
+    models: dict[str, tuple[Model, Abilities]] = {}
+    for server, seen in zip(servers, found, strict=True):
+        if isinstance(seen, Fault):
+            left_out[server.host] = seen
+            continue
+        host, own = _joined(server, seen, description, wanted[server.host], models)
+        for name, fault in own.items():
+            lacks.setdefault(name, []).append(fault)
+        if host is None:
+            left_out[server.host] = none_left(tuple(own.values()))
+        else:
+            there.append(host)
     for server in servers:
         if server.host in left_out:
             server.close()
-    if not hosts:
-        raise none_left(tuple(left_out.values()))
+    return Hosts(tuple(there), left_out, lacks, models)
+
+
+def _seen(server: Server) -> tuple[str, Mapping[str, Model]] | Fault:
+    """The version and the models of a server."""
     try:
-        return Hosts(hosts, left_out, _abilities(description, hosts[0]))
-    except Fault:
-        Hosts(hosts, {}, {}).close()
-        raise
+        return server.version(), server.models()
+    except Fault as fault:
+        return fault
 
 
-def _abilities(description: Description, host: Host) -> dict[str, Abilities]:
-    found = {}
-    for name in description.models:
-        try:
-            found[name] = host.server.abilities(name)
-        except Fault:  # servers of other makes do not say
-            found[name] = Abilities()
+def _joined(
+    server: Server,
+    seen: tuple[str, Mapping[str, Model]],
+    description: Description,
+    agents: Sequence[str],
+    models: dict[str, tuple[Model, Abilities]],
+) -> tuple[Host | None, dict[str, Fault]]:
+    """A server with those models that it shares with the others, and why not with more.
+
+    All answers of a model come of the same weights: those of the first server that has it.
+    """
+    version, there = seen
+    own: dict[str, Model] = {}
+    lacks: dict[str, Fault] = {}
+    for name in dict.fromkeys(description.agents[agent].model for agent in agents):
+        model = named(name, there)
+        if model is None:
+            hint = how_to_get(name, lambda: there)
+            what = f"model {name!r} is not there"
+            lacks[name] = Fault("no_model", what, host=server.host, hint=hint)
+            continue
+        if name not in models:
+            models[name] = model, _abilities(server, name)
+        if model.digest == models[name][0].digest:
+            own[name] = model
+        else:
+            lacks[name] = _other(server.host, model, models[name][0], name)
+    can = frozenset(agent for agent in agents if description.agents[agent].model in own)
+    return (Host(server, version, own, can) if can else None), lacks
+
+
+def _abilities(server: Server, name: str) -> Abilities:
+    try:
+        return server.abilities(name)
+    except Fault:  # servers of other makes do not say
+        return Abilities()
+
+
+def _other(host: str, model: Model, first: Model, name: str) -> Fault:
+    """A model of the same name that is not the same."""
+    return Fault(
+        "no_model",
+        f"its {name!r} is {model.digest[:12]}, that of others is {first.digest[:12]}",
+        host=host,
+        hint=f"Run `ollama pull {name}` on all, so that all answers come of one model.",
+    )
+
+
+def refuse_thoughtless(
+    description: Description, models: Mapping[str, tuple[Model, Abilities]]
+) -> None:
+    """Stop if an agent is to think whose model cannot.
+
+    Raises
+    ------
+    Fault
+        One is.
+    """
     for agent in description.agents.values():
-        if agent.think and found[agent.model].can_think is False:
+        if agent.think and models[agent.model][1].can_think is False:
             raise Fault(
                 "cannot_think", f"agent {agent.name!r} is to think, but {agent.model!r} cannot"
             )
-    return found
 
 
 def none_left(faults: Sequence[Fault]) -> Fault:
@@ -193,31 +293,3 @@ def none_left(faults: Sequence[Fault]) -> Fault:
 def named(name: str, models: Mapping[str, Model]) -> Model | None:
     """The model of a name; a name without a tag means the tag ``latest``."""
     return models.get(name) or models.get(f"{name}:latest")
-
-
-def _joined(server: Server, wanted: Sequence[str]) -> Host | Fault:
-    try:
-        version, there = server.version(), server.models()
-    except Fault as fault:
-        return fault
-    found = {name: model for name in wanted if (model := named(name, there))}
-    for name in wanted:
-        if name not in found:
-            hint = how_to_get(name, lambda: there)
-            return Fault("no_model", f"model {name!r} is not there", host=server.host, hint=hint)
-    return Host(server, version, found)
-
-
-def _difference(first: Host, other: Host) -> Fault | None:
-    """Why a server cannot join another: a model of the same name is not the same."""
-    for name, model in first.models.items():
-        own = other.models[name]
-        if own.digest != model.digest:
-            return Fault(
-                "no_model",
-                f"its {name!r} is {own.digest[:12]}, that of {first.server.host} is "
-                f"{model.digest[:12]}",
-                host=other.server.host,
-                hint=f"Run `ollama pull {name}` on both, so that all answers come of one model.",
-            )
-    return None

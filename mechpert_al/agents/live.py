@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mechpert_al.agents import budget
-from mechpert_al.agents.asking import Patience, Run
+from mechpert_al.agents.asking import Run
 from mechpert_al.agents.description import Description
+from mechpert_al.agents.duty import Patience
 from mechpert_al.agents.faults import Fault
 from mechpert_al.agents.folder import PanelFolder, refuse_other
-from mechpert_al.agents.hosts import Hosts, connect
-from mechpert_al.agents.models import Abilities
+from mechpert_al.agents.hosts import Hosts, connect, refuse_thoughtless
+from mechpert_al.agents.models import Abilities, Model
 from mechpert_al.agents.progress import Progress
 from mechpert_al.agents.questions import Question, Questions
 from mechpert_al.agents.store import FILE, AnswerStore
@@ -208,28 +209,72 @@ def ask(
     place = Path(folder)
     refuse_other(place)
     with closing(connect(description, hosts)) as joined:
-        for fault in joined.left_out.values():
+        for fault in joined.faults:
             note(f"Left out: {fault.message} {fault.hint}")
-        questions = questions_of(description, candidates, targets, joined.abilities, evidence)
+        models = _completed(joined.models, _models_before(place))
+        _refuse_unknown(description, models, joined)
+        refuse_thoughtless(description, models)
+        abilities = {name: can for name, (_, can) in models.items()}
+        questions = questions_of(description, candidates, targets, abilities, evidence)
         for name, n_shown in questions.shown.items():
             if n_shown < len(candidates):
                 note(f"{name}: {n_shown} of {len(candidates)} candidates fit into a prompt")
         with AnswerStore(place) as store:
-            run = Run(questions, joined, store, tell, patience)
-            asked = _until_done(run, _panel_folder(place, questions, joined))
-        for fault in run.left_out.values():
+            store.remember(models)
+            digests = {name: model.digest for name, (model, _) in models.items()}
+            run = Run(questions, digests, joined, store, tell, patience)
+            for agent in run.duty.unable():
+                raise joined.why_not(description.agents[agent].model)
+            if run.work.n_open == 0 and joined.faults:
+                note("All is answered already: no server is needed.")
+            asked = _until_done(run, PanelFolder(place, questions, models, _versions(joined), note))
+        for host in asked.left_out.keys() - joined.left_out.keys():
+            fault = asked.left_out[host]
             note(f"Left out on the way: {fault.message} {fault.hint}")
         return asked
 
 
-def _panel_folder(place: Path, questions: Questions, joined: Hosts) -> PanelFolder:
-    versions = {host.server.host: host.version for host in joined.there}
-    return PanelFolder(place, questions, joined.there[0].models, versions)
+def _models_before(place: Path) -> dict[str, tuple[Model, Abilities]]:
+    """What the models of an earlier run in the folder were."""
+    if not (place / FILE).exists():
+        return {}
+    with AnswerStore(place) as store:
+        return store.models()
+
+
+def _completed(
+    now: Mapping[str, tuple[Model, Abilities]], before: Mapping[str, tuple[Model, Abilities]]
+) -> dict[str, tuple[Model, Abilities]]:
+    """The models of a run; what no server says now is taken from before."""
+    found = {**before, **now}
+    for name, (model, can) in now.items():
+        if can == Abilities() and name in before and before[name][0].digest == model.digest:
+            found[name] = model, before[name][1]
+    return found
+
+
+def _refuse_unknown(
+    description: Description, models: Mapping[str, tuple[Model, Abilities]], joined: Hosts
+) -> None:
+    """Stop if nobody can say which model of a name is meant.
+
+    Raises
+    ------
+    Fault
+        No server can.
+    """
+    for name in description.models:
+        if name not in models:
+            raise joined.why_not(name)
+
+
+def _versions(joined: Hosts) -> dict[str, str]:
+    return {host.server.host: host.version for host in joined.there}
 
 
 def _until_done(run: Run, folder: PanelFolder) -> Asked:
     """Let the threads work; write the folder now and then, and whatever happens at the end."""
-    folder.write(run.keys_now(), run.store)
+    folder.begin(run.keys_now(), run.store)
     threads = run.start()
     next_time = time.monotonic() + WRITE_EVERY
     try:
@@ -249,7 +294,7 @@ def _until_done(run: Run, folder: PanelFolder) -> Asked:
         raise run.stopped_by
     if run.has_crashed:
         raise RuntimeError("a thread that asked ended in an error, which stands above")
-    left_out = {**run.hosts.left_out, **run.left_out}
+    left_out = {**run.hosts.left_out, **run.duty.missing()}
     return Asked(folder.path, run.progress, unanswered, run.unanswered, left_out)
 
 

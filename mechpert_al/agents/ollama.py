@@ -7,8 +7,9 @@ words rather than after the longest time that an answer may take, and a run can 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import json
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +19,10 @@ import ollama
 from mechpert_al.agents.budget import Room, truncation
 from mechpert_al.agents.faults import Fault, Usage
 from mechpert_al.agents.models import Abilities, Model
+from mechpert_al.agents.wire import Call, Flooded, Overdue, current, limited, lines, watched
+from mechpert_al.config import PanelDescription
 from mechpert_al.errors import UsageError
 
-#: An answer longer than this many characters is no answer.
-FLOOD = 2_000_000
 #: Seconds for answers that need no model.
 BRIEF = 15.0
 #: What libraries raise at servers that do not do as they should; ValueError is what is not JSON or
@@ -57,6 +58,34 @@ def _is_ip(name: str) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Timeouts:
+    """How long a server is waited for, in seconds; see `mechpert_al.config.PanelDescription`.
+
+    Parameters
+    ----------
+    connect
+        For a connection.
+    first
+        For the first word of an answer: the model may have to be loaded, the prompt to be read.
+    between
+        For each further word.
+    whole
+        For the whole answer.
+    """
+
+    connect: float = 3.0
+    first: float = 900.0
+    between: float = 120.0
+    whole: float = 3600.0
+
+    @classmethod
+    def of(cls, panel: PanelDescription) -> Timeouts:
+        """Those of a panel description."""
+        first, whole = panel.read_timeout, panel.answer_timeout
+        return cls(panel.connect_timeout, first, min(first, panel.stall_timeout), whole)
+
+
 class Server:
     """An Ollama server.
 
@@ -64,8 +93,10 @@ class Server:
     ----------
     host
         Its address, ``http://host:port``; the protocol and the port 11434 may be left out.
-    connect_timeout, read_timeout
-        Seconds; see `mechpert_al.config.PanelDescription`.
+    timeouts
+        How long it is waited for.
+    keep_alive
+        How long it is to keep a model in memory after an answer; its own default if None.
 
     Raises
     ------
@@ -73,35 +104,45 @@ class Server:
         The address is none.
     """
 
-    def __init__(self, host: str, connect_timeout: float = 3.0, read_timeout: float = 900.0):
-        self.host = host
-        brief = httpx.Timeout(min(read_timeout, BRIEF), connect=connect_timeout)
-        patient = httpx.Timeout(read_timeout, connect=connect_timeout, pool=None)
+    def __init__(
+        self,
+        host: str,
+        timeouts: Timeouts = Timeouts(),
+        keep_alive: str | None = None,
+    ) -> None:
+        self.host, self.timeouts = host, timeouts
+        # When the model leaves the memory has no part in what it answers: it is sent, and is in no
+        # request that is kept.
+        self._along = {} if keep_alive is None else {"keep_alive": keep_alive}
         try:
             # A proxy of the environment is never between a program and its own machine.
-            trusted = not is_loopback(host)
-            self._brief = ollama.Client(host, timeout=brief, trust_env=trusted)
-            self._patient = ollama.Client(host, timeout=patient, trust_env=trusted)
+            self._client = ollama.Client(
+                host,
+                timeout=httpx.Timeout(timeouts.first, connect=timeouts.connect, pool=None),
+                trust_env=not is_loopback(host),
+                headers={"Accept-Encoding": "identity"},  # what is small on the wire stays small
+            )
         except (ValueError, httpx.InvalidURL) as error:
             raise UsageError(
                 f"{host!r} is not the address of a server ({error})",
                 "Write it as http://host:port.",
             ) from error
+        self._http = self._client._client
+        watched(self._http)
 
     def close(self) -> None:
         """End all connections."""
-        self._brief.close()
-        self._patient.close()
+        self._client.close()
 
     def version(self) -> str:
         """The server's version."""
-        with self._faults():
-            document = self._brief._request_raw("GET", "/api/version").json()
+        with self._briefly(), self._faults():
+            document = self._client._request_raw("GET", "/api/version").json()
             return str(document["version"]) if "version" in document else ""
 
     def models(self) -> dict[str, Model]:
         """The models that the server has, by name."""
-        with self._faults():
+        with self._briefly(), self._faults():
             return {
                 one.model: Model(
                     one.model,
@@ -109,14 +150,14 @@ class Server:
                     (one.details and one.details.quantization_level) or "",
                     (one.details and one.details.parameter_size) or "",
                 )
-                for one in self._brief.list().models
+                for one in self._client.list().models
                 if one.model
             }
 
     def abilities(self, model: str) -> Abilities:
         """What a model can do."""
-        with self._faults(model, self.models):
-            shown = self._brief.show(model)
+        with self._briefly(), self._faults(model, self.models):
+            shown = self._client.show(model)
             can_think = None if shown.capabilities is None else "thinking" in shown.capabilities
             about: Mapping[str, Any] = shown.modelinfo or {}
             lengths = [about[key] for key in about if key.endswith(".context_length")]
@@ -150,18 +191,48 @@ class Server:
             ``is_stopped`` said so.
         """
         coming = _Coming()
-        with self._faults(str(body["model"]), self.models, coming):
-            for part in self._patient.chat(**body):
+        call = Call(self.timeouts.first, self.timeouts.whole)
+        with (
+            limited(call),
+            self._faults(str(body["model"]), self.models, coming),
+            closing(self._parts(body, call)) as parts,
+        ):
+            for part in parts:
                 if is_stopped():
                     raise Stopped
                 coming.add(part)
-                if coming.length > FLOOD:
-                    break
         fault = coming.fault(room, ratio)
         if fault:
             name, message = fault
             raise Fault(name, message, host=self.host, **coming.remains())
         return Reply(coming.text, coming.usage)
+
+    def _parts(
+        self, body: Mapping[str, Any], call: Call
+    ) -> Generator[ollama.ChatResponse, None, None]:
+        """The pieces of an answer, as they come.
+
+        The client's own method reads a line before it looks at its length, and leaves options out
+        that it does not know.
+        """
+        sent = {**body, **self._along}
+        with self._http.stream("POST", "/api/chat", json=sent) as response:
+            if response.status_code >= 400:
+                response.read()
+                raise ollama.ResponseError(response.text, response.status_code)
+            for line in lines(response.iter_raw()):
+                call.quiet = self.timeouts.between
+                document = json.loads(line)
+                if told := document.get("error"):
+                    raise ollama.ResponseError(told)
+                yield ollama.ChatResponse(**document)
+
+    @contextmanager
+    def _briefly(self) -> Iterator[None]:
+        """Limits of calls that need no model."""
+        brief = min(self.timeouts.first, BRIEF)
+        with limited(Call(brief, brief)):
+            yield
 
     @contextmanager
     def _faults(
@@ -173,33 +244,38 @@ class Server:
         """Turn whatever is raised inside into a fault."""
         try:
             yield
-        except Fault:
-            raise
         except ollama.ResponseError as error:
             name, message, hint = _refusal(error, model, there)
             original: Exception = error
-        except httpx.ConnectTimeout as error:
-            name, message, hint = "connect_timeout", "no connection in time", ""
-            original = error
-        except httpx.TimeoutException as error:
-            name, message, hint = "hang", "no sign of life in time", ""
-            original = error
-        except (ConnectionError, httpx.ConnectError) as error:
-            name, message, hint = "no_server", "no server answers there", ""
-            if isinstance(error, ConnectionResetError | BrokenPipeError):
-                name, message = "broken", f"the connection broke ({error})"
-            original = error
-        except _BROKEN as error:
-            name, message, hint = "broken", f"the connection broke ({error})", ""
-            original = error
-        except _GARBLED as error:
-            told = " ".join(str(error).split())[:200]
-            name, message, hint = "garbled", f"not what an Ollama server says ({told})", ""
+        except (Overdue, Flooded, *_BROKEN, *_GARBLED) as error:
+            (name, message), hint = _named(error), ""
             original = error
         else:
             return
         remains = coming.remains() if coming else {}
         raise Fault(name, message, host=self.host, hint=hint, **remains) from original
+
+
+def _named(error: Exception) -> tuple[str, str]:
+    """Name and message of what a library raised."""
+    call = current()
+    is_overdue = isinstance(error, Overdue)
+    if isinstance(error, httpx.ConnectTimeout):
+        return "connect_timeout", "no connection in time"
+    if call and is_overdue and call.quiet < call.whole:
+        return "slow", f"the answer took too long in all ({call.whole:g} s)"
+    if is_overdue or isinstance(error, httpx.TimeoutException):
+        return "hang", "no sign of life in time" + (f" ({call.quiet:g} s)" if call else "")
+    if isinstance(error, Flooded):
+        return "flood", "the answer, or a line of it, has no end"
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return "broken", f"the connection broke ({error})"
+    if isinstance(error, ConnectionError | httpx.ConnectError):
+        return "no_server", "no server answers there"
+    if isinstance(error, _BROKEN):
+        return "broken", f"the connection broke ({error})"
+    told = " ".join(str(error).split())[:200]
+    return "garbled", f"not what an Ollama server says ({told})"
 
 
 class _Coming:
@@ -208,7 +284,6 @@ class _Coming:
     def __init__(self) -> None:
         self.pieces: list[str] = []
         self.thoughts: list[str] = []
-        self.length = 0
         self.last: ollama.ChatResponse | None = None
 
     def add(self, part: ollama.ChatResponse) -> None:
@@ -219,7 +294,6 @@ class _Coming:
         ):
             if piece:
                 kept.append(piece)
-                self.length += len(piece)
 
     @property
     def text(self) -> str:
@@ -249,8 +323,6 @@ class _Coming:
     def fault(self, room: Room, ratio: float | None) -> tuple[str, str] | None:
         """Name and message of what is wrong with the whole answer."""
         last, text = self.last, self.text
-        if self.length > FLOOD:
-            return "flood", f"more than {FLOOD} characters came"
         if text != "".join(self.pieces):
             return "garbled", "there are halves of characters in the answer"
         if last is None or not last.done:

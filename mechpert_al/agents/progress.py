@@ -42,7 +42,8 @@ class Progress:
     slowest_token: float = 0.0
     agent: str = ""
     targets: tuple[str, ...] = ()
-    hosts: int = 0
+    #: Servers that went away or were left out on the way.
+    away: tuple[str, ...] = ()
     started: float = field(default_factory=time.monotonic)
 
     @property

@@ -1,7 +1,8 @@
 """What an agent is told: pure functions from a description to messages.
 
 Order is money here. A server re-uses what it has read of the previous prompt up to the first token
-that differs, so what all targets share comes first (lens, rules, candidates) and the target last.
+that differs, so what is common to most comes first: what all agents share (the experiment, the
+candidates), then what all targets of an agent share (its lens, the rules), and the target last.
 Each agent is asked alone: no message ever holds another agent's answer.
 """
 
@@ -38,15 +39,13 @@ def common_text(agent: LiveAgent, panel: PanelDescription, candidates: Sequence[
     parts = [
         "You are an expert in human cell biology. A laboratory silences one gene at a time and "
         "reads the expression of all genes. For a target gene, propose the candidates whose "
-        "silencing tells most about the effect of silencing the target.",
-        agent.lens,
-        rules(agent, panel),
+        "silencing tells most about the effect of silencing the target."
     ]
     if panel.context:
         parts.append(f"The experiment: {panel.context}")
     if candidates:
         parts.append(_listed(candidates))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, agent.lens, rules(agent, panel)])
 
 
 def rules(agent: LiveAgent, panel: PanelDescription) -> str:

@@ -6,6 +6,7 @@ run has the same requests, and therefore the same keys in the store.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,7 @@ from mechpert_al.agents.description import Description, LiveAgent
 from mechpert_al.agents.faults import Follows
 from mechpert_al.agents.models import Abilities
 from mechpert_al.agents.schema import answer_schema
-from mechpert_al.agents.shortlist import shortlist
+from mechpert_al.agents.shortlist import ShortLists
 from mechpert_al.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: A list shorter than this tells an agent too little.
 LEAST_SHOWN = 20
+#: How often the room of an answer is doubled at most.
+GROWN = 2
 
 
 class Question(NamedTuple):
@@ -125,11 +128,11 @@ class Questions:
         if again and again.faults:
             conversation = self._asked_again(agent, conversation, question, again)
         room = self._room(agent, conversation, len(question.targets), again)
+        # A later try has a seed of its own, and so has a later run: it counts on from the last one.
         seed = agent.seed + (again.attempt if again else 0)
         body = {
             "model": agent.model,
             "messages": conversation,
-            "tools": [],  # as the client sends it, so that what is kept is what was sent
             "format": answer_schema(
                 question.targets,
                 listed,
@@ -144,7 +147,6 @@ class Questions:
                 "num_ctx": room.context,
                 "num_predict": room.answer,
             },
-            "keep_alive": panel.keep_alive,
             "stream": True,
         }
         if self.abilities[agent.model].can_think:
@@ -159,7 +161,7 @@ class Questions:
         """The conversation that tells what was wrong; the answer is left out if it does not fit."""
         told = prompts.asked_again(first, again.text, again.faults)
         answer = budget.answer_tokens(self.description.settings, len(question.targets))
-        if budget.prompt_tokens(told) + answer <= self._limit(agent):
+        if budget.prompt_tokens(told) + answer <= self._contexts[agent.model]:
             return told
         return prompts.asked_again(first, "", again.faults)
 
@@ -168,7 +170,11 @@ class Questions:
         size = self.shown[question.agent]
         if size >= len(self.candidates):
             return self.candidates
-        return shortlist(question.targets, self.candidates, size, self.network)
+        return self._short_lists.of(question.targets, size)
+
+    @cached_property
+    def _short_lists(self) -> ShortLists:
+        return ShortLists(self.candidates, self.network)
 
     # ------------------------------------------------------------------ tokens
     def _limit(self, agent: LiveAgent) -> int:
@@ -181,21 +187,40 @@ class Questions:
     def _contexts(self) -> dict[str, int]:
         """The context of each model: one for all its questions, for another means loading it anew.
 
-        It holds the first question of each agent, and the same with an answer that is shown again.
+        It holds the longest question of each agent with an answer of the length that the last try
+        may have, and the same with an answer that is shown again. It does not hang on the targets
+        of this run: a run about fewer of them asks the same questions.
         """
         found: dict[str, int] = {}
         panel = self.description.settings
-        targets = self.targets[: panel.targets_per_call]
-        answer = budget.answer_tokens(panel, len(targets))
+        answer = budget.answer_tokens(panel, panel.targets_per_call)
+        more = max(answer * 2 ** min(panel.tries - 1, GROWN), 2 * answer + prompts.FAULTS)
+        more = max(more, answer + self._evidence)
         for agent in self.description.agents.values():
-            listed = self.listed(Question(agent.name, targets))
-            is_short = len(listed) < len(self.candidates)
-            shown = listed if is_short else ()
-            asked = prompts.question(targets, self.description.cards, shown, self.evidence)
-            prompt = budget.prompt_tokens(prompts.messages(self._common[agent.name], asked))
-            needed = budget.room(prompt + answer + prompts.FAULTS, answer).context
+            limit = self._limit(agent)
+            needed = limit
+            if self.shown[agent.name] == len(self.candidates):
+                asked = prompts.question(self._longest, self.description.cards)
+                prompt = budget.prompt_tokens(prompts.messages(self._common[agent.name], asked))
+                needed = min(budget.room(prompt, more).context, limit)
             found[agent.model] = max(found.get(agent.model, 0), needed)
         return found
+
+    @cached_property
+    def _longest(self) -> tuple[str, ...]:
+        """The candidates about which a question is longest."""
+        cards = self.description.cards
+        number = min(self.description.settings.targets_per_call, len(self.candidates))
+        cost = {gene: estimated(gene) + estimated(cards.get(gene, "")) for gene in self.candidates}
+        return tuple(heapq.nlargest(number, cost, key=cost.__getitem__))
+
+    @cached_property
+    def _evidence(self) -> int:
+        """Tokens of the longest evidence for one call."""
+        number = self.description.settings.targets_per_call
+        return sum(
+            heapq.nlargest(number, (estimated(text) + 12 for text in self.evidence.values()))
+        )
 
     def _room(
         self,
@@ -206,15 +231,14 @@ class Questions:
     ) -> budget.Room:
         answer = budget.answer_tokens(self.description.settings, n_targets)
         if again and again.follows is Follows.MORE_ROOM:
-            answer *= 2**again.attempt
-        prompt, limit = budget.prompt_tokens(conversation), self._limit(agent)
-        answer = min(answer, max(16, limit - prompt))
-        room = budget.room(prompt, answer, budget.fewest_tokens(conversation))
-        context = min(max(room.context, self._contexts[agent.model]), limit)
+            answer *= 2 ** min(again.attempt, GROWN)
+        context, limit = self._contexts[agent.model], self._limit(agent)
         if again and again.follows is Follows.OTHER_CONTEXT:
             larger, smaller = budget.STEP * again.attempt, budget.TWEAK * again.attempt
             context += larger if context + larger <= limit else -smaller
-        return room._replace(context=context)
+        prompt = budget.prompt_tokens(conversation)
+        answer = min(answer, max(16, context - prompt))
+        return budget.Room(prompt, answer, context, budget.fewest_tokens(conversation))
 
     def _n_shown(self, agent: LiveAgent) -> int:
         """How many candidates fit into a prompt of the agent.
@@ -225,20 +249,10 @@ class Questions:
             Hardly any do.
         """
         panel = self.description.settings
-        n_targets = min(panel.targets_per_call, len(self.targets))
-        cards, evidence = self.description.cards, self.evidence
-        longest = max(
-            (estimated(cards.get(t, "")) + estimated(evidence.get(t, "")) for t in self.targets),
-            default=0,
-        )
-        alone = budget.prompt_tokens(
-            prompts.messages(
-                prompts.common_text(agent, panel, ()),
-                prompts.question(self.targets[:n_targets], {}),
-            )
-        )
-        alone += (longest + 12) * n_targets
-        left = self._limit(agent) - alone - budget.answer_tokens(panel, n_targets)
+        asked = prompts.question(self._longest, self.description.cards)
+        alone = budget.prompt_tokens(prompts.messages(prompts.common_text(agent, panel, ()), asked))
+        n_targets = panel.targets_per_call
+        left = self._limit(agent) - alone - budget.answer_tokens(panel, n_targets) - self._evidence
         costs = [budget.MARGIN * (budget.estimate(gene) + 1) for gene in self.candidates]
         if sum(costs) <= left:
             return len(self.candidates)

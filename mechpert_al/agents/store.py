@@ -4,32 +4,31 @@ A question's key is the SHA-256 of the whole request body (model, messages, sche
 the model's digest. Sampling is not repeatable on every machine; the store is what makes a run so:
 an answer that is there is never asked for again, and the panel's files are written from it.
 
-The file is SQLite in WAL mode. An answer is acknowledged only after its own transaction is
-committed, so a process may be killed at any moment. Two processes may share a store: before it
-asks, a process claims the key with a lock on one byte of a file beside the store, at an offset
-taken from the key. Such a lock ends with its process, however that ends.
+The file is SQLite in WAL mode. An answer is acknowledged only after its own transaction is on the
+disk, so a process may be killed, and the power cut, at any moment. Two processes may share a store:
+before it asks, a process claims the key (`mechpert_al.agents.claims`).
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import sqlite3
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mechpert_al.agents.claims import Claims
 from mechpert_al.agents.faults import Fault, Usage
+from mechpert_al.agents.models import Abilities, Model
 from mechpert_al.errors import DataError, IntegrityError, MechPertError
 
 FILE = "answers.sqlite"
-FORMAT = 1
+FORMAT = 2
 #: Texts longer than this stand in the store once, however many requests hold them.
 SHARED = 1000
 
@@ -53,6 +52,10 @@ CREATE TABLE IF NOT EXISTS failures (
 );
 CREATE INDEX IF NOT EXISTS failures_of ON failures (key);
 CREATE TABLE IF NOT EXISTS divided (key TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS models (
+    name TEXT PRIMARY KEY, digest TEXT NOT NULL, quantisation TEXT NOT NULL,
+    parameters TEXT NOT NULL, can_think INTEGER, context INTEGER
+) WITHOUT ROWID;
 """
 
 
@@ -64,6 +67,14 @@ class Origin(NamedTuple):
     model: str
     digest: str
     quantisation: str
+
+
+class LastFailure(NamedTuple):
+    """What came of the last request that brought no usable answer."""
+
+    kind: str
+    message: str
+    text: str
 
 
 class Stored(NamedTuple):
@@ -104,10 +115,7 @@ class AnswerStore:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / FILE
         self._lock = threading.Lock()
-        self._is_closed = False
-        self._claims = os.open(
-            folder / f"{FILE}.claims", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666
-        )
+        self._claims = Claims(folder / f"{FILE}.claims")
         self._database = sqlite3.connect(
             self.path, timeout=60, isolation_level=None, check_same_thread=False
         )
@@ -121,12 +129,12 @@ class AnswerStore:
         run = self._database.execute
         with self._told():
             run("PRAGMA journal_mode = WAL")
-            run(
-                "PRAGMA synchronous = NORMAL"
-            )  # a power cut may cost the last answers, not the file
+            # Each answer is on the disk before it is acknowledged: that costs milliseconds where an
+            # answer takes seconds.
+            run("PRAGMA synchronous = FULL")
         with self._writing():
             (version,) = run("PRAGMA user_version").fetchone()
-            if version == 0:
+            if version < FORMAT:
                 for statement in _TABLES.split(";\n"):
                     run(statement)
                 run(f"PRAGMA user_version = {FORMAT}")
@@ -139,9 +147,8 @@ class AnswerStore:
     def close(self) -> None:
         """End the connection; claims end too."""
         with self._lock:
-            self._is_closed = True
             self._database.close()
-            os.close(self._claims)
+        self._claims.close()
 
     def __enter__(self) -> AnswerStore:
         return self
@@ -178,28 +185,13 @@ class AnswerStore:
                 raise
             self._database.execute("COMMIT")
 
-    # ------------------------------------------------------------------ claims
     def claim(self, key: str) -> bool:
         """Reserve a question for this process; False while another process has it."""
-        if self._is_closed:
-            return False
-        try:
-            fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _offset(key))
-        except (BlockingIOError, PermissionError):
-            return False
-        except OSError as error:
-            raise DataError(
-                f"{self.path}: its claims cannot be locked ({error.strerror})",
-                "Some network file systems have no locks: use a folder on a local disk.",
-            ) from error
-        return True
+        return self._claims.claim(key)
 
     def release(self, key: str) -> None:
         """Give a question back; a closed store has given all of them back."""
-        with self._lock:
-            if self._is_closed:
-                return
-            fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, _offset(key))
+        self._claims.release(key)
 
     # ------------------------------------------------------------------ writing
     def add(
@@ -235,7 +227,7 @@ class AnswerStore:
             last = first if answered_body is body else self._packed(answered_body)
             self._insert("answers", (
                 key, agent, json.dumps(list(targets)), first, origin.digest,
-                key_of(answered_body, origin.digest), last, text, _sha256(text), attempts, *usage,
+                key_of(answered_body, origin.digest), last, text, sha256(text), attempts, *usage,
                 origin.host, origin.server_version, origin.model, origin.quantisation, _now(),
             ))  # fmt: skip
 
@@ -254,7 +246,7 @@ class AnswerStore:
             self._insert("failures", (
                 None, key, self._packed(body), key_of(body, digest), digest, agent,
                 json.dumps(list(targets)), attempt, fault.name, fault.message, fault.hint,
-                fault.text, fault.thinking, _sha256(fault.text), fault.host, _now(),
+                fault.text, fault.thinking, sha256(fault.text), fault.host, _now(),
             ))  # fmt: skip
 
     def _insert(self, table: str, values: tuple) -> None:
@@ -283,15 +275,59 @@ class AnswerStore:
 
     def _shared(self, text: str) -> str:
         """Keep a text once; its name."""
-        name = _sha256(text)
+        name = sha256(text)
         if not self._database.execute("SELECT 1 FROM texts WHERE sha256 = ?", (name,)).fetchone():
             self._insert("texts", (name, zlib.compress(text.encode())))
         return name
+
+    def remember(self, models: Mapping[str, tuple[Model, Abilities]]) -> None:
+        """Note what the models of a run are, by the name that the description gives them."""
+        with self._writing():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (name, one.digest, one.quantisation, one.parameters, *can)
+                    for name, (one, can) in models.items()
+                ],
+            )
 
     # ------------------------------------------------------------------ reading
     def _rows(self, query: str, *values: object) -> list[tuple]:
         with self._lock, self._told():
             return self._database.execute(query, values).fetchall()
+
+    def each(self, query: str) -> Iterator[tuple]:
+        """Rows one by one, on a connection of their own: there may be more than fit in memory."""
+        with self._told(), closing(sqlite3.connect(self.path, timeout=60)) as database:
+            yield from database.execute(query)
+
+    def models(self) -> dict[str, tuple[Model, Abilities]]:
+        """What the models of the last run were, by the name that the description gives them."""
+        found = {}
+        for name, digest, quantisation, parameters, can_think, context in self._rows(
+            "SELECT name, digest, quantisation, parameters, can_think, context FROM models"
+        ):
+            can = Abilities(None if can_think is None else bool(can_think), context)
+            found[name] = (Model(name, digest, quantisation, parameters), can)
+        return found
+
+    def tried(self) -> dict[str, int]:
+        """For each question that has failed how often it was asked in vain."""
+        return dict(self._rows("SELECT key, max(attempt) FROM failures GROUP BY key"))
+
+    def last_failure(self, key: str) -> LastFailure:
+        """The last request that brought no usable answer to a question."""
+        rows = self._rows(
+            "SELECT kind, message, host, text FROM failures WHERE key = ? "
+            "ORDER BY number DESC LIMIT 1",
+            key,
+        )
+        kind, message, host, text = rows[0]
+        return LastFailure(kind, message.removeprefix(f"{host}: "), text)
+
+    def n_failures(self) -> int:
+        """Failed requests in all."""
+        return self._rows("SELECT count(*) FROM failures")[0][0]
 
     def get(self, key: str) -> Stored | None:
         """The answer to a question, if it is there."""
@@ -322,7 +358,7 @@ class AnswerStore:
             "agent", "targets", "attempt", "kind", "message", "remedy", "text", "thinking", "host",
             "failed_at", "key",
         )  # fmt: skip
-        for row in self._rows(f"SELECT {', '.join(names)} FROM failures ORDER BY number"):
+        for row in self.each(f"SELECT {', '.join(names)} FROM failures ORDER BY number"):
             record = dict(zip(names, row, strict=True))
             yield {**record, "targets": json.loads(record["targets"])}
 
@@ -331,9 +367,10 @@ class AnswerStore:
         rows = self._rows("SELECT body FROM answers WHERE key = ?", key)
         if not rows:
             raise IntegrityError(f"{self.path}: no answer with the key {key}")
-        return self._unpacked(rows[0][0])
+        return self.unpacked(rows[0][0])
 
-    def _unpacked(self, packed: bytes) -> dict[str, Any]:
+    def unpacked(self, packed: bytes) -> dict[str, Any]:
+        """A request as it was sent."""
         body: dict[str, Any] = json.loads(zlib.decompress(packed))
         for message in body["messages"]:
             if isinstance(message["content"], Mapping):
@@ -342,46 +379,9 @@ class AnswerStore:
                 message["content"] = zlib.decompress(rows[0][0]).decode()
         return body
 
-    # ------------------------------------------------------------------ verification
-    def damage(self) -> list[str]:
-        """What is not as it was written: every hash is derived again from what it stands for."""
-        try:
-            found = [line for (line,) in self._rows("PRAGMA integrity_check") if line != "ok"]
-            return [f"the database: {line}" for line in found] + self._wrong_hashes()
-        except IntegrityError as error:
-            return [f"the database: {error.message}"]
 
-    def _wrong_hashes(self) -> list[str]:
-        found = []
-        columns = "key, body, model_digest, answered_key, answered_body, text, text_sha256"
-        for key, body, digest, again, later, text, sha in self._rows(
-            f"SELECT {columns} FROM answers"
-        ):
-            if self._key_again(body, digest) != key:
-                found.append(f"answer {key}: its request is not the one of its key")
-            if self._key_again(later, digest) != again:
-                found.append(f"answer {key}: its last request is not the one of its key")
-            if _sha256(text) != sha:
-                found.append(f"answer {key}: its text is not what came")
-        for number, body, digest, again, text, sha in self._rows(
-            "SELECT number, body, model_digest, asked_key, text, text_sha256 FROM failures"
-        ):
-            if self._key_again(body, digest) != again or _sha256(text) != sha:
-                found.append(f"failure {number}: its request or text is not what it was")
-        return found
-
-    def _key_again(self, packed: bytes, digest: str) -> str:
-        try:
-            return key_of(self._unpacked(packed), digest)
-        except (zlib.error, ValueError, KeyError, IndexError, TypeError):
-            return ""
-
-
-def _offset(key: str) -> int:
-    return int(key[:15], 16)
-
-
-def _sha256(text: str) -> str:
+def sha256(text: str) -> str:
+    """The hash of a text, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mechpert_al.agents.answers import judge
 from mechpert_al.agents.panel import Panel, read_panel
-from mechpert_al.agents.store import FILE, AnswerStore, Stored
+from mechpert_al.agents.store import FILE, AnswerStore, Stored, key_of, sha256
 from mechpert_al.errors import IntegrityError, UsageError
 
 #: Faults that a message names.
@@ -46,7 +48,7 @@ def verified(folder: str | Path) -> Verified:
         )
     panel = read_panel(place)
     with AnswerStore(place) as store:
-        damage = store.damage()
+        damage = damage_of(store)
         _refuse(place, damage)  # a damaged store cannot be asked what its answers were
         n_lines = 0
         for agent in panel.agents.values():
@@ -56,7 +58,39 @@ def verified(folder: str | Path) -> Verified:
                 if wrong:
                     damage.append(f"{place / agent.file}, line {number}: {wrong}")
         _refuse(place, damage)
-        return Verified(len(store.answered()), sum(1 for _ in store.failures()), n_lines)
+        return Verified(len(store.answered()), store.n_failures(), n_lines)
+
+
+def damage_of(store: AnswerStore) -> list[str]:
+    """What in a store is not as it was written: every hash is derived again from what it is of."""
+    try:
+        found = [line for (line,) in store.each("PRAGMA integrity_check") if line != "ok"]
+        return [f"the database: {line}" for line in found] + list(_wrong_hashes(store))
+    except IntegrityError as error:
+        return [f"the database: {error.message}"]
+
+
+def _wrong_hashes(store: AnswerStore) -> Iterator[str]:
+    columns = "key, body, model_digest, answered_key, answered_body, text, text_sha256"
+    for key, body, digest, again, later, text, sha in store.each(f"SELECT {columns} FROM answers"):
+        if _key_again(store, body, digest) != key:
+            yield f"answer {key}: its request is not the one of its key"
+        if _key_again(store, later, digest) != again:
+            yield f"answer {key}: its last request is not the one of its key"
+        if sha256(text) != sha:
+            yield f"answer {key}: its text is not what came"
+    for number, body, digest, again, text, sha in store.each(
+        "SELECT number, body, model_digest, asked_key, text, text_sha256 FROM failures"
+    ):
+        if _key_again(store, body, digest) != again or sha256(text) != sha:
+            yield f"failure {number}: its request or text is not what it was"
+
+
+def _key_again(store: AnswerStore, packed: bytes, digest: str) -> str:
+    try:
+        return key_of(store.unpacked(packed), digest)
+    except (zlib.error, ValueError, KeyError, IndexError, TypeError):
+        return ""
 
 
 def _refuse(place: Path, damage: list[str]) -> None:
@@ -69,9 +103,9 @@ def _refuse(place: Path, damage: list[str]) -> None:
         )
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    lines = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines if line.strip()]
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        yield from (json.loads(line) for line in file if line.strip())
 
 
 def _difference(line: dict[str, Any], stored: Stored | None, panel: Panel) -> str:

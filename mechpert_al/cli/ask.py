@@ -170,6 +170,8 @@ def line(done: Progress) -> str:
         parts.append(f"{done.prefix_hits / done.answered:.0%} prefix hits")
     if done.seconds_to_go is not None:
         parts.append(f"{duration(done.seconds_to_go)} to go")
+    if done.away:
+        parts.append(f"without {', '.join(done.away)}")
     return clean(", ".join(parts) + _failures(done))
 
 

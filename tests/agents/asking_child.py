@@ -11,8 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-from mechpert_al.agents.asking import Patience
 from mechpert_al.agents.description import completed
+from mechpert_al.agents.duty import Patience
 from mechpert_al.agents.live import ask
 from mechpert_al.agents.progress import Progress
 from mechpert_al.config import PanelDescription

@@ -10,11 +10,11 @@ import pytest
 
 from mechpert_al.agents import read_panel
 from mechpert_al.agents.answers import judge
-from mechpert_al.agents.asking import Patience
 from mechpert_al.agents.description import Description, completed
+from mechpert_al.agents.duty import Patience
 from mechpert_al.agents.live import Asked, ask
 from mechpert_al.agents.store import AnswerStore
-from mechpert_al.agents.verification import verified
+from mechpert_al.agents.verification import damage_of, verified
 from mechpert_al.config import PanelDescription
 from mechpert_al.errors import DataError, IntegrityError
 from mechpert_al.testing.agents import FakeOllama, answers, good_answer
@@ -155,12 +155,12 @@ def test_the_store_can_be_verified_and_shows_what_was_changed(tmp_path: Path) ->
     with FakeOllama() as server:
         run(tmp_path, server, n=3)
     with AnswerStore(tmp_path) as store:
-        assert store.damage() == []
+        assert damage_of(store) == []
         assert len(store.answered()) == 9
         key = sorted(store.answered())[0]
-        assert store.body(key) in server.asked
+        assert {**store.body(key), "keep_alive": "30m"} in server.asked
         store._database.execute("UPDATE answers SET text = '{}' WHERE key = ?", (key,))
-        assert store.damage() == [f"answer {key}: its text is not what came"]
+        assert damage_of(store) == [f"answer {key}: its text is not what came"]
 
 
 def test_a_store_with_spoilt_bytes_is_said_to_be_damaged(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from mechpert_al.agents import read_panel
-from mechpert_al.agents.asking import Patience
 from mechpert_al.agents.description import Description, completed
+from mechpert_al.agents.duty import Patience
 from mechpert_al.agents.live import Asked, ask
 from mechpert_al.agents.store import AnswerStore
-from mechpert_al.agents.verification import verified
+from mechpert_al.agents.verification import damage_of, verified
 from mechpert_al.config import PanelDescription
 from mechpert_al.errors import BackendError
 from mechpert_al.testing import agents as fake
@@ -29,7 +29,7 @@ TRIES = 2
 def description(**settings: object) -> Description:
     agents = {"one": {"lens_text": "Look at regulation."}, "two": {"lens_text": "At complexes."}}
     base = {"name": "toy", "model": MODEL, "agent": agents, "max_regulators": 3, "tries": TRIES}
-    quick = {"read_timeout": 0.3, "connect_timeout": 0.5}
+    quick = {"read_timeout": 0.3, "connect_timeout": 0.5, "outage": 0.1}
     return completed(PanelDescription.model_validate({**base, **quick, **settings}))
 
 
@@ -69,11 +69,6 @@ def first_meets(act: Act, n: int) -> Callable[[dict], Act | None]:
         return left.pop() if left and is_first else None
 
     return script
-
-
-def half_read(handler: fake.Handler, body: dict) -> None:
-    count = body["options"]["num_ctx"] // 2 + 2
-    fake.ends(prompt_eval_count=count)(handler, body)
 
 
 LONG = fake.piece({"model": MODEL}, '{"target": "ATF4", "regulators": []}')
@@ -118,7 +113,6 @@ SCRIPTS: dict[str, tuple[Act, str, str]] = {
     "prompt filled the context": (
         fake.ends(prompt_eval_count=10**5), "truncated_prompt", "fills the whole context",
     ),
-    "prompt cut to half": (half_read, "truncated_prompt", "cut to half"),
     "prompt hardly read": (fake.ends(prompt_eval_count=7), "truncated_prompt", "only 7 tokens"),
     "not JSON": (fake.says("ATF4 is regulated by PERK."), "invalid", "not JSON"),
     "JSON in talk": (fake.answers(lambda text: f"Here you are: {text}"), "invalid", "not JSON"),
@@ -192,13 +186,16 @@ def test_a_prompt_that_only_looks_cut_is_asked_with_another_context(
     tmp_path: Path, limit: int
 ) -> None:
     as_if_cut = fake.ends(prompt_eval_count=1024 // 2 + 2)
+    long = {"context": "a very long story " * 50, "answer_tokens": 16}
     with FakeOllama(script=[as_if_cut] * 20) as server:
-        asked = run(tmp_path, server, context_tokens=limit, answer_tokens=64)
+        asked = run(tmp_path, server, context_tokens=limit, **long)
+    assert {"truncated_prompt"} == {one["kind"] for one in failures(tmp_path)}
+    assert "cut to half" in failures(tmp_path)[0]["message"]
     assert not any(asked.unanswered.values())
     contexts = [body["options"]["num_ctx"] for body in server.asked]
     assert contexts[1] == (2048 if limit == 4096 else 1024 - 64)
     assert set(contexts) == {1024, contexts[1]}
-    assert asked.progress.failures == {"truncated_prompt": 2}  # once for each agent
+    assert asked.progress.failures == {"truncated_prompt": 1}  # then it is known
 
 
 def test_the_next_try_tells_what_was_wrong(tmp_path: Path) -> None:
@@ -215,21 +212,38 @@ def test_the_next_try_tells_what_was_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("gene", ["ATF4", "TP53", "ccnc"])
-def test_genes_that_may_not_be_proposed_are_asked_about_once_more_then_dropped(
-    tmp_path: Path, gene: str
-) -> None:
-    bad = proposal(gene=gene)
-    with FakeOllama(script=[bad, bad]) as server:
+def test_an_answer_of_nothing_but_invented_genes_is_none(tmp_path: Path, gene: str) -> None:
+    with FakeOllama(script=[proposal(gene=gene)] * TRIES) as server:
         asked = run(tmp_path, server)
+        assert gene in server.asked[1]["messages"][-1]["content"]
+        assert asked.unanswered == {"one": ["ATF4"], "two": []}
+        kept = failures(tmp_path)
+        assert [one["kind"] for one in kept] == ["rejected"] * TRIES
+        assert json.loads(kept[0]["text"])["regulators"][0]["gene"] == gene  # as it came
+        panel = read_panel(tmp_path)
+        assert "ATF4" not in panel.answered["one"]
+        assert not panel.dropped
+        assert not any(run(tmp_path, server).unanswered.values())
+    verified(tmp_path)
+
+
+def test_an_invented_gene_among_others_is_asked_about_once_more_then_dropped(
+    tmp_path: Path,
+) -> None:
+    def mixed(document: dict) -> None:
+        document["regulators"].append({**document["regulators"][0], "gene": "TP53"})
+
+    with FakeOllama(script=[good(mixed)] * 2) as server:
+        asked = run(tmp_path, server)
+        assert "TP53" in server.asked[1]["messages"][-1]["content"]
+        assert len(server.asked) == 7
     assert not any(asked.unanswered.values())
-    assert gene in server.asked[1]["messages"][-1]["content"]
     panel = read_panel(tmp_path)
-    reason = "self_proposal" if gene == "ATF4" else "unknown_gene"
     assert [(one.target, one.regulator, one.reason) for one in panel.dropped] == [
-        ("ATF4", gene, reason)
+        ("ATF4", "TP53", "unknown_gene")
     ]
-    assert "ATF4" in panel.answered["one"]
-    assert not [h for h in panel.hypotheses if h.agent == "one" and h.target == "ATF4"]
+    proposed = [h.regulator for h in panel.hypotheses if (h.agent, h.target) == ("one", "ATF4")]
+    assert proposed == ["CCNC"]
     verified(tmp_path)
 
 
@@ -411,7 +425,7 @@ def test_an_answer_with_200_that_is_none(tmp_path: Path, cases: Path, check: str
     )
     assert [one["text"] for one in failures(tmp_path)] == [said] * TRIES
     with AnswerStore(tmp_path) as store:
-        assert store.damage() == []
+        assert damage_of(store) == []
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 from mechpert_al.agents import read_panel
 from mechpert_al.agents.answers import strictly_parsed
 from mechpert_al.agents.store import FILE, AnswerStore
-from mechpert_al.agents.verification import verified
+from mechpert_al.agents.verification import damage_of, verified
 from mechpert_al.testing.agents import FakeOllama
 
 N_QUESTIONS = 20  # two agents, ten targets: see asking_child.py
@@ -79,7 +79,7 @@ def kept(folder: Path) -> set[tuple[str, str]]:
     if not (folder / FILE).exists():
         return set()
     with AnswerStore(folder) as store:
-        assert store.damage() == []
+        assert damage_of(store) == []
         rows = store._rows("SELECT agent, targets FROM answers")
     return {(agent, strictly_parsed(targets)[0]) for agent, targets in rows}
 

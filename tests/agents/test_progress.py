@@ -51,7 +51,7 @@ def test_failures_are_counted_by_kind(tmp_path: Path) -> None:
         asked = ask(description, GENES, GENES[:2], tmp_path, hosts=[server.host])
     assert asked.progress.failures == {"server_error": 1}
     assert asked.progress.answered == 2
-    assert asked.progress.hosts == 1
+    assert asked.progress.away == ()
 
 
 def test_time_to_go_and_speed() -> None:
@@ -80,40 +80,77 @@ def tasks(number: int) -> list[Task]:
     return [Task(Question("one", (gene,)), gene) for gene in GENES[:number]]
 
 
+ONE = {"one"}
+
+
 def test_work_is_taken_in_order_and_ends() -> None:
     listed = tasks(3)
     work = Work(listed)
-    assert [work.take() for _ in range(3)] == listed
-    for _ in range(3):
-        work.done()
-    assert work.take() is None
+    assert [work.take(ONE) for _ in range(3)] == listed
+    for task in listed:
+        work.replace(task)
+    assert work.take(ONE) is None
     assert work.n_open == 0
 
 
 def test_what_is_put_back_comes_first_or_after_its_pause() -> None:
     first, second, third = tasks(3)
     work = Work([first, second, third])
-    work.put_back(work.take())  # type: ignore[arg-type]
-    assert work.take() is first
+    assert work.take(ONE) is first
+    work.put_back(first)
+    assert work.take(ONE) is first
     work.put_back(first, seconds=0.05)
-    assert work.take() is second
-    assert work.take() is third
+    assert work.take(ONE) is second
+    assert work.take(ONE) is third
     start = time.monotonic()
-    assert work.take() is first
+    assert work.take(ONE) is first
     assert time.monotonic() - start > 0.02
 
 
 def test_parts_take_the_place_of_a_question() -> None:
     first, second, third = tasks(3)
     work = Work([first])
-    assert work.take() is first
-    work.replace([second, third])
+    assert work.take(ONE) is first
+    work.replace(first, [second, third])
     assert work.n_open == 2
-    assert work.take() is second
-    assert work.take() is third
+    assert work.take(ONE) is second
+    assert work.take(ONE) is third
 
 
 def test_nobody_takes_after_a_stop() -> None:
     work = Work(tasks(2))
     work.stop()
-    assert work.take() is None
+    assert work.take(ONE) is None
+
+
+def test_each_takes_only_what_it_can_be_asked() -> None:
+    (other,) = [Task(Question("two", ("GENE1",)), "key")]
+    (first,) = tasks(1)
+    work = Work([first, other])
+    assert work.take({"two"}) is other
+    work.replace(other)
+    assert work.take({"two"}) is None  # what is left is for others
+    assert work.agents() == ["one"]
+    work.abandon("one")
+    assert work.take(ONE) is None
+
+
+def test_a_question_that_ends_after_it_was_abandoned_counts_for_nothing() -> None:
+    (first,) = tasks(1)
+    work = Work([first])
+    assert work.take(ONE) is first
+    work.abandon("one")
+    work.replace(first)
+    assert work.n_open == 0
+    assert not work.is_open(ONE)
+
+
+def test_waiting_ends_when_nothing_is_left_to_do() -> None:
+    (first,) = tasks(1)
+    work = Work([first])
+    start = time.monotonic()
+    work.wait(0.05, ONE)
+    assert time.monotonic() - start >= 0.05
+    assert work.take(ONE) is first
+    work.replace(first)
+    work.wait(3600, ONE)  # returns at once

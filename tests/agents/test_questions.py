@@ -21,7 +21,7 @@ from mechpert_al.agents.live import matched_targets, outlook, questions_of
 from mechpert_al.agents.models import Abilities
 from mechpert_al.agents.questions import Again, Question
 from mechpert_al.agents.schema import SYMBOL, answer_schema
-from mechpert_al.agents.shortlist import shortlist
+from mechpert_al.agents.shortlist import ShortLists
 from mechpert_al.agents.store import canonical
 from mechpert_al.config import PanelDescription
 from mechpert_al.datasets import shipped_configs
@@ -306,13 +306,30 @@ def test_the_context_holds_prompt_and_answer(prompt: int, answer: int) -> None:
         (700, 0.8, False),
         (679, 0.8, True),
         (2048, None, True),
-        (1026, None, True),  # where a context of 2048 is cut to half
-        (1030, None, False),
-        (1026, 1.0, False),  # as many as other prompts of that length have
+        (1026, None, False),  # all of it, and half of the context by chance
     ],
 )
 def test_signs_of_a_cut_prompt(read: int | None, ratio: float | None, is_cut: bool) -> None:
     sent = budget.Room(prompt=1000, answer=500, context=2048, fewest=500)
+    assert bool(budget.truncation(read, sent, ratio)) is is_cut
+
+
+@pytest.mark.parametrize(
+    ("prompt", "read", "ratio", "is_cut"),
+    [
+        (2050, 2050, None, False),  # a whole prompt of just that length
+        (2050, 2050, 1.0, False),
+        (2500, 2050, None, False),
+        (3000, 2050, None, True),  # where a context of 4096 is cut to half
+        (3000, 2060, None, False),
+        (3000, 2050, 0.7, False),  # as many as other prompts of that length have
+        (3000, 2050, 0.9, True),
+    ],
+)
+def test_a_count_of_half_the_context(
+    prompt: int, read: int, ratio: float | None, is_cut: bool
+) -> None:
+    sent = budget.Room(prompt=prompt, answer=500, context=4096, fewest=800)
     assert bool(budget.truncation(read, sent, ratio)) is is_cut
 
 
@@ -347,6 +364,12 @@ def test_the_model_may_know_less_than_the_description_allows() -> None:
 
 
 # ---------------------------------------------------------------------- short-lists
+def shortlist(
+    targets: list[str], candidates: tuple[str, ...], size: int, linked: PriorNetwork | None = None
+) -> tuple[str, ...]:
+    return ShortLists(candidates, linked).of(targets, size)
+
+
 def network(links: list[tuple[int, int, float]]) -> PriorNetwork:
     matrix = np.zeros((len(GENES), len(GENES)))
     for one, two, weight in links:
