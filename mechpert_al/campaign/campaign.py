@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from mechpert_al.campaign.beginning import begin
-from mechpert_al.campaign.delivery import Decision, sorted_out, under_our_names
+from mechpert_al.campaign.delivery import Decision
 from mechpert_al.campaign.exporting import Export, ExportOptions, Format, export, with_settings
-from mechpert_al.campaign.folder import PATIENCE, CampaignFolder, Snapshot, batch_of, now
-from mechpert_al.campaign.intake import Intake, Prepared, notices_of, prepared, record_of
+from mechpert_al.campaign.folder import PATIENCE, CampaignFolder, Snapshot, now, order_of
+from mechpert_al.campaign.intake import Intake, Prepared, prepared, taken_in
 from mechpert_al.campaign.ordering import Ground, chosen, constraint_files, ground_of, next_batch
-from mechpert_al.campaign.state import AnyEvent, CampaignState, Fate, Proposed, withdrawal
-from mechpert_al.campaign.status import Status, status_of
+from mechpert_al.campaign.state import AnyEvent, CampaignState, Fate, withdrawal
+from mechpert_al.campaign.status import Status, overview, status_of
 from mechpert_al.campaign.verification import Verification, verified
 from mechpert_al.config import CampaignSettings, load_toml
 from mechpert_al.consensus import Knowledge
@@ -105,7 +105,7 @@ class Campaign:
         )
         campaign = cls.open(folder, patience)
         if first is not None:
-            campaign._take(first, None, dry_run=False)
+            campaign._take(first, None, accepts_units=False, is_trial=False)
         return campaign
 
     @classmethod
@@ -160,14 +160,7 @@ class Campaign:
         UsageError
             If there was no such round.
         """
-        rounds = self.state.rounds
-        number = len(rounds) if round is None else round
-        if not 1 <= number <= len(rounds):
-            raise UsageError(
-                f"{self.folder.path}: no round {number}" if rounds else "no batch was proposed yet",
-                f"There are rounds 1 to {len(rounds)}." if rounds else "Propose one first.",
-            )
-        return batch_of(rounds[number - 1])
+        return order_of(self.state, round)
 
     # ------------------------------------------------------------------ proposing
     def constraints(self, **files: Any) -> tuple[Constraints, list[str]]:
@@ -218,24 +211,9 @@ class Campaign:
         limits = self.constraints()[0] if constraints is None else constraints
         settings = chosen(self.settings, strategy, seed)
         with self._reading() if dry_run else self._writing():
-            state, effects = self.state, self.effects
-            batch, bridging = next_batch(n, settings, state, self.ground, effects, limits)
-            if dry_run:
-                return batch
-            self._record(
-                Proposed(
-                    time=now(),
-                    round=len(state.rounds) + 1,
-                    genes=batch.genes[: len(batch) - len(bridging.again)],
-                    bridging=bridging.again,
-                    strategy=batch.strategy,
-                    seed=settings.seed,
-                    consensus=self.knowledge.consensus.content_hash,
-                    effects=None if effects is None else effects.content_hash,
-                    constraints=_plain(limits),
-                    order=batch.as_document(),
-                )
-            )
+            batch, event = next_batch(n, settings, self.state, self.ground, self.effects, limits)
+            if not dry_run:
+                self._record(event)
         return batch
 
     # ------------------------------------------------------------------ measurements
@@ -245,6 +223,7 @@ class Campaign:
         *,
         replace: bool = False,
         replicate: bool = False,
+        accept_units: bool = False,
         keep_failed_knock_downs: bool = False,
         dry_run: bool = False,
         **options: Any,
@@ -259,6 +238,9 @@ class Campaign:
             Its numbers take the place of earlier ones of the same gene.
         replicate
             Its numbers are pooled with earlier ones of the same gene, weighted by cells.
+        accept_units
+            Take numbers that are in another unit, against other controls, or larger or smaller
+            by far than what was measured before. In what they differ stands in the journal.
         keep_failed_knock_downs
             Let perturbations count that did not lower their own gene.
         dry_run
@@ -269,7 +251,8 @@ class Campaign:
         Raises
         ------
         DataError
-            The file cannot be read, or has other numbers than before for a gene.
+            The file cannot be read, has other numbers than before for a gene, or numbers that
+            cannot stand beside those measured before.
         SymbolError
             A name that cannot be matched without guessing.
         """
@@ -278,29 +261,21 @@ class Campaign:
                 "a delivery cannot both replace and be pooled", "Give one of the two, or two files."
             )
         decision: Decision | None = "replace" if replace else "replicate" if replicate else None
-        return self._take(prepared(path, keep_failed_knock_downs, options), decision, dry_run)
+        file = prepared(path, keep_failed_knock_downs, options)
+        return self._take(file, decision, accept_units, dry_run)
 
-    def _take(self, file: Prepared, decision: Decision | None, dry_run: bool) -> Intake:
-        with self._reading() if dry_run else self._writing():
-            state, earlier = self.state, self.effects
-            names = under_our_names(
-                file.table,
-                [*self.knowledge.genes, *state.genes],
-                () if earlier is None else earlier.readouts,
-                file.file,
-            )
-            store = self.folder.store
-            found = sorted_out(file.file, names.effects, state, store.table, decision)
-            notices = notices_of(file, found, earlier, state, store.copies(file.path))
-            is_recorded = bool(found.accepted) and not dry_run
-            if is_recorded:
-                copy_of = store.put_file(file.path, file.report.sha256)
-                effects = store.put_table(names.effects.take(found.accepted))
-                self._record(record_of(file, found, names.renamed, copy_of, effects))
-            pending = {g: r for g, r in state.pending.items() if g not in found.new}
-        return Intake(
-            found, names.renamed, file.not_measured, file.report, pending, is_recorded, notices
-        )
+    def _take(
+        self, file: Prepared, decision: Decision | None, accepts_units: bool, is_trial: bool
+    ) -> Intake:
+        with self._reading() if is_trial else self._writing():
+            known = [*self.knowledge.genes, *self.state.genes]
+            intake, event = taken_in(
+                file, decision, accepts_units, self.state, self.effects, known,
+                self.folder.store, is_trial,
+            )  # fmt: skip
+            if event is not None:
+                self._record(event)
+        return intake
 
     def withdraw(
         self,
@@ -419,24 +394,4 @@ class Campaign:
         )
 
     def _repr_html_(self) -> str:
-        from mechpert_al.display import html_table
-
-        state = self.state
-        facts = {
-            "measured": state.measured,
-            "pending": state.pending,
-            "failed": state.failed,
-            "abandoned": state.abandoned,
-        }
-        rows = [{"": fact, "genes": ", ".join(genes)} for fact, genes in facts.items()]
-        return html_table(rows, caption=repr(self))
-
-
-def _plain(limits: Constraints) -> dict[str, Any]:
-    """Constraints as JSON values; costs and groups stand in the order itself."""
-    return {
-        "must_include": list(limits.must_include),
-        "exclude": sorted(limits.exclude),
-        "budget": limits.budget,
-        "max_per_group": limits.max_per_group,
-    }
+        return overview(self.state, repr(self))

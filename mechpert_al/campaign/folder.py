@@ -32,7 +32,7 @@ from mechpert_al.design import Batch, Pick
 from mechpert_al.effects import EffectTable, read_effects
 from mechpert_al.effects.annotated import AnnotatedFile
 from mechpert_al.effects.files import KEY, file_image
-from mechpert_al.errors import DataError, IntegrityError, MechPertError
+from mechpert_al.errors import DataError, IntegrityError, MechPertError, UsageError
 
 #: Seconds to wait for another writer.
 PATIENCE = 5.0
@@ -286,6 +286,24 @@ class CampaignFolder:
     def order_file(self, round: int) -> Path:
         """Where the order of a round lies."""
         return self.orders / f"round-{round:03d}.csv"
+
+
+def order_of(state: CampaignState, round: int | None = None) -> Batch:
+    """The batch of a round, by default of the last one.
+
+    Raises
+    ------
+    UsageError
+        If there was no such round.
+    """
+    rounds = state.rounds
+    number = len(rounds) if round is None else round
+    if not 1 <= number <= len(rounds):
+        raise UsageError(
+            f"{state.name}: no round {number}" if rounds else "no batch was proposed yet",
+            f"There are rounds 1 to {len(rounds)}." if rounds else "Propose one first.",
+        )
+    return batch_of(rounds[number - 1])
 
 
 def batch_of(order: Proposed) -> Batch:

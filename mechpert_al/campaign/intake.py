@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from mechpert_al.campaign.delivery import Delivery, counted
+from mechpert_al.campaign.delivery import (
+    Decision,
+    Delivery,
+    counted,
+    sorted_out,
+    under_our_names,
+)
 from mechpert_al.campaign.folder import now
 from mechpert_al.campaign.state import CampaignState, Ingested
+from mechpert_al.campaign.store import Store
+from mechpert_al.campaign.units import Earlier, differences
 from mechpert_al.datasets import resolve
 from mechpert_al.effects import ConversionReport, EffectTable, convert
 from mechpert_al.effects.conversion import ConvertOptions, some
+from mechpert_al.errors import DataError
 
 #: Genes that a line for a person names; JSON has all of them.
 N_NAMED = 100
@@ -153,12 +162,105 @@ class Intake:
         }
 
 
+def taken_in(
+    file: Prepared,
+    decision: Decision | None,
+    accepts_units: bool,
+    state: CampaignState,
+    earlier: EffectTable | None,
+    genes: Iterable[str],
+    store: Store,
+    is_trial: bool,
+) -> tuple[Intake, Ingested | None]:
+    """What becomes of a delivered file; its contents are stored, the record is not yet written.
+
+    Parameters
+    ----------
+    file
+        The file, read.
+    decision, accepts_units
+        What to do with genes that have other numbers than before, and with numbers in other
+        units.
+    state, earlier
+        What the campaign knows and has measured.
+    genes
+        Names that the campaign knows.
+    store
+        Where accepted files lie.
+    is_trial
+        Store nothing.
+
+    Returns
+    -------
+    Intake, and the record if there is something to record
+
+    Raises
+    ------
+    DataError, SymbolError
+        If the file cannot be taken as it is.
+    """
+    names = under_our_names(
+        file.table, genes, () if earlier is None else earlier.readouts, file.file
+    )
+    found = sorted_out(file.file, names.effects, state, store.table, decision)
+    differs = _checked_units(file, found, state, store, accepts_units)
+    notices = notices_of(file, found, earlier, state, store.copies(file.path))
+    event = None
+    if found.accepted and not is_trial:
+        copy_of = store.put_file(file.path, file.report.sha256)
+        effects = store.put_table(names.effects.take(found.accepted))
+        event = record_of(file, found, names.renamed, copy_of, effects, differs)
+    intake = Intake(
+        found,
+        names.renamed,
+        file.not_measured,
+        file.report,
+        {gene: number for gene, number in state.pending.items() if gene not in found.new},
+        event is not None,
+        (*(f"accepted all the same: {one}" for one in differs), *notices),
+    )
+    return intake, event
+
+
+def _checked_units(
+    file: Prepared, found: Delivery, state: CampaignState, store: Store, is_accepted: bool
+) -> tuple[str, ...]:
+    """In what the accepted part of a file differs from what it will stand beside.
+
+    Raises
+    ------
+    DataError
+        If it does, and nobody said that this is known.
+    """
+    if not found.accepted:
+        return ()
+    genes_of: dict[tuple[str, str], list[str]] = {}
+    for gene, sources in state.measured.items():
+        if gene not in found.replaced:
+            for source in sources:
+                genes_of.setdefault((source.file, source.effects), []).append(gene)
+    earlier = [
+        Earlier(name, store.table(effects).take(genes))
+        for (name, effects), genes in genes_of.items()
+    ]
+    differs = differences(found.effects.take(found.accepted), file.file, earlier)
+    if differs and not is_accepted:
+        raise DataError(
+            "\n".join(differs),
+            "Nothing of the file was taken: profiles are correlated across all deliveries. "
+            "Convert it as the others were (kind, control, normalisation), or deliver everything "
+            "anew with --replace, or take it as it is: --accept-units.",
+        )
+    return differs
+
+
 def record_of(
     prepared: Prepared,
     delivery: Delivery,
     renamed: tuple[tuple[str, str, str], ...],
     copy_of: str | None,
     effects: str,
+    differs: Sequence[str] = (),
 ) -> Ingested:
     """The journal's record of an accepted file."""
     return Ingested(
@@ -167,7 +269,7 @@ def record_of(
         sha256=prepared.report.sha256,
         copy_of=copy_of,
         effects=effects,
-        options=dict(prepared.options),
+        options={**prepared.options, **({"accept_units": list(differs)} if differs else {})},
         genes=delivery.new,
         replaced=delivery.replaced,
         pooled=delivery.pooled,
@@ -189,13 +291,6 @@ def notices_of(
     if not is_copied:
         notices.append(
             f"{prepared.file} is too large to be copied: its effects are kept, and its SHA-256"
-        )
-    unit = prepared.table.info.get("normalisation")
-    known = earlier.info.get("normalisation") if earlier is not None else None
-    if unit and known and unit != known:
-        notices.append(
-            f"{prepared.file} is in another unit ({unit}) than what was measured before ({known}): "
-            "profiles are correlated across both"
         )
     if earlier is not None:
         more = [name for name in delivery.effects.readouts if name not in set(earlier.readouts)]

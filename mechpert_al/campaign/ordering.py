@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mechpert_al.agents.panel import Panel, read_panel
-from mechpert_al.campaign.state import CampaignState
+from mechpert_al.campaign.folder import now
+from mechpert_al.campaign.state import CampaignState, Proposed
 from mechpert_al.config import CampaignDesign, CampaignSettings
 from mechpert_al.consensus import Knowledge
 from mechpert_al.datasets import resolve
@@ -193,8 +194,8 @@ def next_batch(
     ground: Ground,
     effects: EffectTable | None,
     constraints: Constraints,
-) -> tuple[Batch, Bridging]:
-    """The next batch: new genes in order, then the bridging genes.
+) -> tuple[Batch, Proposed]:
+    """The next batch (new genes in order, then the bridging genes), and the record of it.
 
     Parameters
     ----------
@@ -215,12 +216,12 @@ def next_batch(
     genes = ground.knowledge.genes
     out = excluded(settings.design, state, genes)
     said = match(settings.design.exclude, genes, source="design.exclude").lines()
-    constraints = replace(constraints, exclude=constraints.exclude | set(out))
+    everything = replace(constraints, exclude=constraints.exclude | set(out))
     bridging = Bridging.of(settings.design, state, ground)
-    limits = _with_bridging_genes(constraints, bridging)
+    limits = _with_bridging_genes(everything, bridging)
     taken = [*state.measured, *state.pending]
     refuse(
-        [*bridging.contradictions(state, constraints), *limits.contradictions(genes, taken, n)],
+        [*bridging.contradictions(state, everything), *limits.contradictions(genes, taken, n)],
         "Change one of the lists, or [design] in campaign.toml",
     )
     knowledge = ground.knowledge.extended(list(state.pending))
@@ -242,7 +243,37 @@ def next_batch(
         raise NothingLeftError(error.message, _ways_on(state)) from error
     batch = _with_bridging(batch, bridging.again, constraints)
     batch = replace(batch, notices=(*said, *batch.notices))
-    return _with_ids(batch, knowledge.genes), bridging
+    batch = _with_ids(batch, knowledge.genes)
+    return batch, _record_of(batch, bridging, settings, state, ground, effects, constraints)
+
+
+def _record_of(
+    batch: Batch,
+    bridging: Bridging,
+    settings: CampaignSettings,
+    state: CampaignState,
+    ground: Ground,
+    effects: EffectTable | None,
+    constraints: Constraints,
+) -> Proposed:
+    """The journal's record of a batch."""
+    return Proposed(
+        time=now(),
+        round=len(state.rounds) + 1,
+        genes=batch.genes[: len(batch) - len(bridging.again)],
+        bridging=bridging.again,
+        strategy=batch.strategy,
+        seed=settings.seed,
+        consensus=ground.knowledge.consensus.content_hash,
+        effects=None if effects is None else effects.content_hash,
+        constraints={  # costs and groups stand in the order itself
+            "must_include": list(constraints.must_include),
+            "exclude": sorted(constraints.exclude),
+            "budget": constraints.budget,
+            "max_per_group": constraints.max_per_group,
+        },
+        order=batch.as_document(),
+    )
 
 
 def _with_bridging_genes(constraints: Constraints, bridging: Bridging) -> Constraints:

@@ -261,12 +261,33 @@ def status_of(
             "the panel or the candidate list has changed since "
             + (f"round {len(state.rounds)} was proposed" if state.rounds else "the campaign began")
         )
+    counting = {source.effects for sources in state.measured.values() for source in sources}
+    said += [
+        f"{one.file} was accepted although {difference}"
+        for one in state.deliveries
+        if one.effects in counting
+        for difference in one.options.get("accept_units", ())
+    ]
     return Status(
         state,
         excluded(settings.design, state, ground.knowledge.genes),
         outlook(settings, state, ground, effects, n),
         tuple(said),
     )
+
+
+def overview(state: CampaignState, caption: str) -> str:
+    """What a campaign knows of the genes, as an HTML table."""
+    from mechpert_al.display import html_table
+
+    facts = {
+        "measured": state.measured,
+        "pending": state.pending,
+        "failed": state.failed,
+        "abandoned": state.abandoned,
+    }
+    rows = [{"": fact, "genes": ", ".join(genes)} for fact, genes in facts.items()]
+    return html_table(rows, caption=caption)
 
 
 def _with_reasons(genes: dict[str, str] | Any) -> str:

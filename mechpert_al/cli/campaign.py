@@ -141,6 +141,11 @@ def propose(
     is_flag=True,
     help="Let perturbations count that did not lower their own gene (knock-outs need not).",
 )
+@click.option(
+    "--accept-units",
+    is_flag=True,
+    help="Take numbers in another unit, size or against other controls than those before.",
+)
 @convert_options
 @_dry_run
 @json_option
