@@ -10,7 +10,15 @@ import click
 
 from mechpert_al.cli.loop_options import load_loop, loop_options
 from mechpert_al.cli.options import json_option
-from mechpert_al.cli.output import print_json, progress, say, table
+from mechpert_al.cli.output import (
+    command_line,
+    notes,
+    print_json,
+    progress,
+    say,
+    table,
+    told_report,
+)
 
 if TYPE_CHECKING:
     from mechpert_al.evaluation import Comparison
@@ -39,6 +47,7 @@ _folder = click.Path(path_type=Path)
 )
 @click.option("--scheduler", help="Address of a running Dask scheduler (tcp://…) to use instead.")
 @click.option("--figures", type=_folder, help="Write the figures (SVG and PNG) into this folder.")
+@click.option("--report", type=_folder, help="Write the report, one HTML file.")
 @click.option("-o", "--out", type=_folder, help="Write tables and the JSON document there.")
 @json_option
 def compare(
@@ -52,6 +61,7 @@ def compare(
     jobs: int,
     scheduler: str | None,
     figures: Path | None,
+    report: Path | None,
     out: Path | None,
     as_json: bool,
     **given: Any,
@@ -85,19 +95,30 @@ def compare(
         )
     if out is not None:
         write(result, out)
-    if figures is not None:
-        from mechpert_al.report.figures import comparison_figures, save
-
-        for path in save(comparison_figures(result), figures):
-            say(f"Wrote {path}")
     if as_json:
         print_json(result.as_document())
     else:
         show(result)
+    _write_more(result, figures, report)
     if out is not None:
         say(f"Wrote summary.csv, cells.csv and comparison.json to {out}.")
-    elif not as_json:
-        say("Add --out DIR for tables of everything, --figures DIR for figures.")
+    if report is None and not as_json:
+        say(f"Next, all of it to look at: {command_line()} --report comparison.html")
+
+
+def _write_more(result: Comparison, figures: Path | None, report: Path | None) -> None:
+    """Write figures and the report, as far as they are asked for."""
+    if figures is not None:
+        from mechpert_al.report.figures import comparison_figures, save
+
+        drawn = comparison_figures(result)
+        with progress("drawing", len(drawn)) as step:
+            written = save(drawn, figures, step=step)
+        say(f"Wrote {len(written)} figures (SVG and PNG) to {figures}.")
+    if report is not None:
+        from mechpert_al.report.comparison import comparison_report
+
+        told_report(comparison_report(result, report, command_line()))
 
 
 def write(result: Comparison, folder: Path) -> None:
@@ -152,8 +173,7 @@ def show(result: Comparison) -> None:
             ],
             title=f"Rounds against one shot, N = {stated}",
         )
-    for notice in result.notices:
-        say(f"Note: {notice}")
+    notes(result.notices)
 
 
 def _show_strategies(result: Comparison, dataset: str, predictor: str) -> None:

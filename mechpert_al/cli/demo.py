@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mechpert_al.cli.options import json_option, seed_option
-from mechpert_al.cli.output import print_json, progress, say, table
+from mechpert_al.cli.output import notes, print_json, progress, say, table
 
 if TYPE_CHECKING:
     from mechpert_al.evaluation.demo import DemoResult
@@ -116,8 +116,7 @@ def show(result: DemoResult) -> None:
     )
     click.echo()
     click.echo(result.statement)
-    for notice in result.notices:
-        say(f"Note: {notice}")
+    notes(result.notices)
 
 
 def _against_random(gain: dict[str, float] | None) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from mechpert_al.report.page import Written
+
+#: So many notices of a kind are told one by one.
+ALIKE = 4
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -39,6 +45,32 @@ def say(text: str, style: str = "") -> None:
     _console(stderr=True).print(
         clean(text), style=style, markup=False, highlight=False, soft_wrap=True
     )
+
+
+def command_line() -> str:
+    """The command as it was typed, for the record."""
+    return shlex.join(["mechpert-al", *sys.argv[1:]])
+
+
+def told_report(written: Written) -> None:
+    """Say where a report was written, and which of its parts failed."""
+    for line in written.lines():
+        say(f"Note: {line}")
+    say(f"Wrote {written.path}: open it in a browser.")
+
+
+def notes(notices: Iterable[str]) -> None:
+    """Tell notices; of many that begin alike (up to the first colon) a few, and how many more."""
+    kinds: dict[str, list[str]] = {}
+    for notice in notices:
+        kinds.setdefault(notice.partition(":")[0], []).append(notice)
+    for told in kinds.values():
+        shown = told if len(told) <= ALIKE else told[: ALIKE - 1]
+        for notice in shown:
+            say(f"Note: {notice}")
+        if len(told) > len(shown):
+            more = len(told) - len(shown)
+            say(f"Note: … and {more} more like these (--json and reports have all of them)")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:

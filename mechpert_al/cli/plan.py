@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mechpert_al.cli.options import json_option, seed_option
-from mechpert_al.cli.output import print_json, say, table
+from mechpert_al.cli.output import notes, print_json, say, table
 
 if TYPE_CHECKING:
     from mechpert_al.design import Batch
@@ -81,8 +81,7 @@ def plan(
         constraints=constraints,
         seed=seed,
     )
-    for notice in (*notices, *said, *batch.notices):
-        say(f"Note: {notice}")
+    notes((*notices, *said, *batch.notices))
     if out is not None:
         batch.write(out)
     if as_json:

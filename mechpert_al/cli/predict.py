@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mechpert_al.cli.options import json_option
-from mechpert_al.cli.output import print_json, say, table
+from mechpert_al.cli.output import notes, print_json, say, table
 from mechpert_al.errors import UsageError
 
 _file = click.Path(path_type=Path)
@@ -64,8 +64,7 @@ def predict(
         wanted = list(matching.mapping.values())
     result = run(measured, known, targets=wanted, predictor=predictor)
     result.write(out)
-    for notice in result.notices:
-        say(f"Note: {notice}")
+    notes(result.notices)
     rows = result.frame().sort_values("coverage", ascending=False, kind="stable")
     if as_json:
         print_json(

@@ -10,7 +10,15 @@ import click
 
 from mechpert_al.cli.loop_options import load_loop, loop_options
 from mechpert_al.cli.options import json_option
-from mechpert_al.cli.output import print_json, say, table
+from mechpert_al.cli.output import (
+    command_line,
+    notes,
+    print_json,
+    progress,
+    say,
+    table,
+    told_report,
+)
 
 
 @click.command(
@@ -21,6 +29,7 @@ from mechpert_al.cli.output import print_json, say, table
 @click.option("--predictor", help="What is taught and scored.")
 @click.option("--batch", type=click.IntRange(min=1), help="Genes in a round.")
 @click.option("--rounds", type=click.IntRange(min=1), help="Rounds.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write the report, one HTML file.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the JSON document there.")
 @json_option
 def simulate(
@@ -29,6 +38,7 @@ def simulate(
     predictor: str | None,
     batch: int | None,
     rounds: int | None,
+    report: Path | None,
     out: Path | None,
     as_json: bool,
     **given: Any,
@@ -46,10 +56,16 @@ def simulate(
         prediction={"predictor": predictor},
         **given,
     )
-    result = simulate_loop(loaded)
+    n_steps = len(loaded.judges) * loaded.loop.compare.splits * loaded.loop.design.rounds
+    with progress("simulating", n_steps) as step:
+        result = simulate_loop(loaded, progress=step)
     if out is not None:
         document = json.dumps(result.as_document(), allow_nan=False, indent=1)
         atomic.write_bytes(out, document.encode())
+    if report is not None:
+        from mechpert_al.report.simulation import simulation_report
+
+        told_report(simulation_report(result, report, command_line()))
     if as_json:
         print_json(result.as_document())
         return
@@ -75,9 +91,8 @@ def simulate(
             "profiles, 95 % interval)"
         ),
     )
-    for notice in result.notices:
-        say(f"Note: {notice}")
+    notes(result.notices)
     if out is not None:
         say(f"Wrote rounds and batches to {out}.")
-    else:
-        say("Add --json or --out FILE to see the genes of every round.")
+    elif report is None:
+        say("Next, the genes of every round: add --report simulation.html, or --out FILE.")

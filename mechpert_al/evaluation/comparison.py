@@ -42,6 +42,8 @@ class Comparison:
     contrasts
         The default strategy and predictor against other predictors, paired, at the stated budget:
         with the default's anchors, with random ones, and with a baseline's own.
+    targets
+        The default strategy and predictor against random, gene by gene, at the stated budget.
     notices
         What was left out, not scored or not estimated, in words.
     """
@@ -53,6 +55,7 @@ class Comparison:
     controls: Sequence[Mapping[str, Any]] = ()
     adapting: Sequence[Mapping[str, Any]] = ()
     contrasts: Sequence[Mapping[str, Any]] = ()
+    targets: Sequence[Mapping[str, Any]] = ()
     notices: Sequence[str] = field(default=())
 
     def as_document(self) -> dict[str, Any]:
@@ -66,6 +69,7 @@ class Comparison:
             "controls": list(self.controls),
             "adapting": list(self.adapting),
             "contrasts": list(self.contrasts),
+            "targets": list(self.targets),
             "notices": list(self.notices),
         }
 
@@ -132,6 +136,7 @@ def summarise(
         [row for table in tables for row in table.controls()],
         [row for table in tables for row in table.adapting()],
         [row for table in tables for row in table.contrasts()],
+        [row for table in tables for row in table.targets()],
         [*notices, *unscored, *condensed(said)],
     )
 

@@ -19,6 +19,8 @@ from mechpert_al.evaluation.settings import choose_settings
 from mechpert_al.networks import read_network
 from mechpert_al.virtual import VirtualLab
 
+#: What is kept of a panel's own description beside its hash.
+ABOUT = ("recorded", "model", "known_limits")
 #: Under this name a virtual lab stands in tables and figures.
 SIMULATED = "virtual lab (simulated)"
 
@@ -110,6 +112,7 @@ def load_inputs(
     )
     judges, settings = reader.effects(loop.effects)
     panel = read_panel(reader.file("panel", loop.panel.path), loop.panel.agents)
+    reader.files[-1] |= {key: str(panel.about[key]) for key in ABOUT if key in panel.about}
     prior = None
     if loop.network is not None:
         place = reader.file("network", loop.network.path)

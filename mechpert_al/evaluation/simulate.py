@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,6 +96,7 @@ def simulate(
     test_fraction: float = 0.4,
     random_draws: int = 50,
     seed: int = 0,
+    progress: Callable[[], None] | None = None,
 ) -> Simulation:
     """Propose, measure, learn, propose again, on a screen that was measured already.
 
@@ -112,11 +113,14 @@ def simulate(
         Must-include genes of a split's test set are left out of that split, which is said.
     n_splits, test_fraction, random_draws, seed
         As for `compare`.
+    progress
+        Called after each round of each split.
     """
     screens, knowledge = judged(effects, panel, network)
     method = build_strategy(strategy) if isinstance(strategy, str) else strategy
     constraints = constraints or Constraints()
     job = _Job(knowledge, method, predictor, [batch] * rounds, constraints, random_draws, seed)
+    job.step = progress or job.step
     found = [
         job.run(screen, list(splits(screen, n_splits, test_fraction, seed))) for screen in screens
     ]
@@ -145,8 +149,8 @@ def simulate(
     )
 
 
-def simulate_loop(loaded: LoopInputs) -> Simulation:
-    """The simulation that a loop file describes."""
+def simulate_loop(loaded: LoopInputs, progress: Callable[[], None] | None = None) -> Simulation:
+    """The simulation that a loop file describes; `progress` as in `simulate`."""
     loop = loaded.loop
     genes = loaded.knowledge.genes
     constraints = Constraints(
@@ -165,6 +169,7 @@ def simulate_loop(loaded: LoopInputs) -> Simulation:
         test_fraction=loop.compare.test_fraction,
         random_draws=loop.compare.random_draws,
         seed=loop.seed,
+        progress=progress,
     )
     return replace(
         result,
@@ -195,6 +200,7 @@ class _Job:
         self.seed = seed
         self.notices: list[str] = []
         self.said: set[str] = set()  # by predictors
+        self.step: Callable[[], None] = lambda: None
         constraints.check(knowledge.genes, (), sum(sizes))
 
     def run(
@@ -227,6 +233,7 @@ class _Job:
                 below[place, split.number] = share_below(means, float(known_mean(scores)))
                 n_anchors[place] = max(n_anchors[place], len(one.anchors))
                 batches.append(self._batch_row(screen, split, one))
+                self.step()
         bootstrap = CrossedBootstrap.draw(len(parts), len(genes), self.seed)
         rows = [
             self._round_row(screen, number, n, own[i], random[i], cover[i], below[i], bootstrap)

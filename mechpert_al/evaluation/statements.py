@@ -101,11 +101,14 @@ class ScoreTable:
             **_numbers(mean, "mean"),
             "n": int(known.sum()),
             "n_genes": int(known.any(axis=0).sum()),
+            "random_spread": None,
             "random_percentile": None,
             "gain_over_random": None,
             "gain_over_best_centrality": None,
             **dict.fromkeys(GROUPS),
         }
+        if cell.strategy == "random":
+            row["random_spread"] = self._spread(cell, metric)
         if cell.strategy == "random" or metric not in GAINED:
             return row
         random = cell._replace(strategy="random", rounds=1)
@@ -129,6 +132,17 @@ class ScoreTable:
             if (cell._replace(strategy=name, rounds=1), metric) in self.scores
         ]
         return max(rivals, key=lambda rival: self.mean(rival, metric), default=None)
+
+    def _spread(self, random: Cell, metric: str) -> dict[str, float] | None:
+        """Where 95 % of the random designs of a split fall, mean over splits."""
+        parts = [one.random_means for one in self.results if random in one.random_means]
+        draws = [part[random][metric] for part in parts]
+        ends = [np.quantile(one, [0.025, 0.975]) for one in draws if np.isfinite(one).all()]
+        return (
+            dict(zip(("low", "high"), np.mean(ends, axis=0).tolist(), strict=True))
+            if ends
+            else None
+        )
 
     def _percentile(self, cell: Cell, random: Cell, metric: str) -> float:
         """Per cent of random draws of the same split that score lower, mean over splits."""
@@ -186,6 +200,7 @@ class ScoreTable:
                 **_numbers(area, "mean"),
                 "n": int((~np.isnan(self.scores[start, PRIMARY])).sum()),
                 "n_genes": len(self.genes),
+                "random_spread": None,
                 "random_percentile": None,
                 "gain_over_random": None,
                 "gain_over_best_centrality": None,
@@ -298,6 +313,26 @@ class ScoreTable:
                     "against": self.mean(other, PRIMARY),
                     "gain": gain,
                     "ratio": self._ratio(ours, other, PRIMARY),
+                }
+
+    def targets(self) -> Iterator[dict[str, Any]]:
+        """The default against random gene by gene, at the stated budget; means over splits."""
+        protocol, budget = self.protocol, self.protocol.stated_budget
+        default = Cell(self.name, protocol.default_strategy, protocol.default_predictor, budget)
+        pair = (default, default._replace(strategy="random"))
+        if not all((cell, PRIMARY) in self.scores for cell in pair):
+            return
+        own, random = (known_mean(self.scores[cell, PRIMARY], axis=0) for cell in pair)
+        n_splits = (~np.isnan(self.scores[default, PRIMARY])).sum(axis=0)
+        for gene, n, value, against in zip(self.genes, n_splits, own, random, strict=True):
+            if n:
+                yield {
+                    "dataset": self.name,
+                    "target": str(gene),
+                    "n_splits": int(n),
+                    "value": float(value),
+                    "random": float(against),
+                    "gain": float(value - against),
                 }
 
     def notices(self) -> Iterator[str]:

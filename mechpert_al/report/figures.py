@@ -1,183 +1,180 @@
-"""Figures of a comparison, from one grammar, for screen and paper.
+"""Figures of a comparison or simulation, from one grammar (altair), for screen and paper.
 
-A strategy has the same colour everywhere. Colours are those of Okabe and Ito, which people with any
-colour vision can tell apart; line patterns tell the rest.
+Every figure is a function of the result and a size; the same one is drawn in the report and saved
+by ``--figures``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mechpert_al.evaluation.comparison import Comparison
 from mechpert_al.evaluation.metrics import PRIMARY
+from mechpert_al.report.looks import (
+    GREY,
+    PAPER,
+    ROW,
+    Look,
+    Size,
+    group_of,
+    look,
+    sized,
+    styled,
+)
+from mechpert_al.report.page import INK
 
 if TYPE_CHECKING:
     import altair as alt
 
-#: Colour and line pattern of the strategies that have a fixed look.
-LOOKS: dict[str, tuple[str, list[int]]] = {
-    "oracle": ("#000000", [2, 2]),
-    "expected_coverage": ("#D55E00", [1, 0]),
-    "facility_location": ("#E69F00", [1, 0]),
-    "similarity_coverage": ("#CC79A7", [6, 2]),
-    "prior_coverage": ("#F0A0C8", [6, 2]),
-    "random": ("#777777", [1, 0]),
-    "centrality": ("#0072B2", [4, 2]),
-    "panel heuristic": ("#009E73", [4, 2]),
-    "diversity": ("#56B4E9", [1, 2]),
-    "oracle_kernel": ("#444444", [2, 2]),
+TITLES = {
+    "pearson_centred": "Pearson r of centred profiles",
+    "retrieval": "retrieval (0.5 = chance)",
+    "supported_fraction": "targets with a linked anchor",
+    "mse_ratio": "squared error against the mean",
 }
-OTHER = ("#56B4E9", [1, 2])
-WIDTH, HEIGHT = 420, 280
-#: A figure printed at 89 mm shows its text at about 7 pt with these sizes.
-FONT = 12
+ANCHORS = "measured perturbations (anchors)"
+#: Groups of which the best strategy is drawn in a learning curve.
+BEST_OF = ("panel heuristic", "centrality", "diversity")
 
 
+# ---------------------------------------------------------------------- learning curves
 def learning_curves(
-    comparison: Comparison, dataset: str, predictor: str, metric: str = PRIMARY
+    comparison: Comparison,
+    dataset: str,
+    predictor: str,
+    metric: str = PRIMARY,
+    size: Size = PAPER,
 ) -> alt.LayerChart:
-    """Score against number of anchors; random and the oracle for scale.
+    """Score against number of anchors; behind it where random designs fall.
 
     Of the centralities, the panel heuristics and the diversity strategies the best one is drawn,
     by its mean at the stated budget. 95 % intervals are drawn for the default and for random; those
     of the others show when pointed at, and are in the tables.
     """
-    import altair as alt
-    import pandas as pd
-
     shown = shown_strategies(comparison, dataset, predictor, metric)
-    rows = [
-        {
-            "strategy": label,
-            "anchors": row["budget"],
-            "mean": row["mean"],
-            "low": row["low"],
-            "high": row["high"],
-        }
-        for name, label in shown.items()
+    rows, spread = [], []
+    for name, label in shown.items():
         for row in comparison.rows(
             dataset=dataset, strategy=name, predictor=predictor, metric=metric, rounds=1
-        )
-    ]
-    looks = [_look(name, label) for name, label in shown.items()]
-    labels = list(shown.values())
-    colour = alt.Color(
-        "strategy:N",
-        title=None,
-        scale=alt.Scale(domain=labels, range=[look[0] for look in looks]),
-        legend=alt.Legend(
-            orient="right",
-            labelLimit=260,
-            symbolType="stroke",
-            symbolOpacity=1,
-            symbolStrokeWidth=3,
-        ),
-    )
-    dash = alt.StrokeDash(
-        "strategy:N",
-        title=None,
-        scale=alt.Scale(domain=labels, range=[look[1] for look in looks]),
-        legend=None,
-    )
-    data = pd.DataFrame(rows, columns=["strategy", "anchors", "mean", "low", "high"])
+        ):
+            numbers = {key: row[key] for key in ("mean", "low", "high")}
+            rows.append({"strategy": label, "anchors": row["budget"], **numbers})
+            if row.get("random_spread"):
+                spread.append({"anchors": row["budget"], **row["random_spread"]})
+    looks = {label: look(name) for name, label in shown.items()}
+    banded = {shown.get(comparison.protocol["default_strategy"]), "random"}
+    chart = curves(rows, looks, banded, spread, TITLES.get(metric, metric), size)
+    return styled(chart, size, f"{dataset}, predictor {predictor}")
+
+
+def curves(
+    rows: Sequence[Mapping[str, Any]],
+    looks: Mapping[str, Look],
+    banded: Iterable[str | None],
+    spread: Sequence[Mapping[str, Any]],
+    y_title: str,
+    size: Size,
+) -> alt.LayerChart:
+    """Lines with points, bands for some of them, and a grey area behind all.
+
+    Parameters
+    ----------
+    rows
+        With the keys strategy, anchors, mean, low, high.
+    looks
+        Of each strategy, in the order of the legend.
+    banded
+        Strategies whose interval is drawn.
+    spread
+        With the keys anchors, low, high.
+    """
+    import altair as alt
+
+    budgets = sorted({row["anchors"] for row in rows})
     x = alt.X(
         "anchors:Q",
-        title="measured perturbations (anchors)",
+        title=ANCHORS,
         scale=alt.Scale(type="log", nice=False),
-        axis=alt.Axis(values=sorted(data["anchors"].unique().tolist()), grid=False),
+        axis=alt.Axis(values=budgets, grid=False, format="d", labelOverlap=True),
     )
-    base = alt.Chart(data)
-    banded = data[data["strategy"].isin((comparison.protocol["default_strategy"], "random"))]
-    band = (
-        alt.Chart(banded)
-        .mark_area(opacity=0.15)
-        .encode(x=x, y=alt.Y("low:Q", title=TITLES.get(metric, metric)), y2="high:Q", color=colour)
+
+    def y(field: str) -> alt.Y:
+        return alt.Y(f"{field}:Q", title=y_title, scale=alt.Scale(zero=False))
+
+    legend = alt.Legend(
+        orient="bottom",
+        columns=alt.ExprRef("width > 600 ? 2 : 1"),
+        symbolOpacity=1,
+        symbolStrokeWidth=0,
+        symbolSize=5 * size.font,
+        # a long label takes two lines where there is little room
+        labelExpr="width > 330 ? datum.label : split(replace(datum.label, ' (', '|('), '|')",
     )
-    line = base.mark_line(point=alt.OverlayMarkDef(size=30)).encode(
-        x=x,
-        y=alt.Y("mean:Q", title=TITLES.get(metric, metric)),
-        color=colour,
-        strokeDash=dash,
-        tooltip=[
+    names = list(looks)
+    channels: list[Any] = [
+        channel(
             "strategy:N",
-            "anchors:Q",
-            alt.Tooltip("mean:Q", format=".3f"),
-            alt.Tooltip("low:Q", format=".3f"),
-            alt.Tooltip("high:Q", format=".3f"),
-        ],
+            title=None,
+            scale=alt.Scale(domain=names, range=looked),
+            legend=legend,
+        )
+        for channel, looked in (
+            (alt.Color, [one.colour for one in looks.values()]),
+            (alt.StrokeDash, [list(one.dash) for one in looks.values()]),
+            (alt.Shape, [one.shape for one in looks.values()]),
+        )
+    ]
+    colour, dash, shape = channels
+    picked = alt.selection_point(name="picked", fields=["strategy"], bind="legend")
+    faded = alt.condition(picked, alt.value(1.0), alt.value(0.12))
+    behind = (
+        alt.Chart(_data(spread))
+        .mark_area(opacity=0.16, color=GREY)
+        .encode(x, y("low"), y2="high:Q")
     )
-    title = f"{dataset}, predictor {predictor}"
-    return _styled((band + line).properties(width=WIDTH, height=HEIGHT, title=title))
-
-
-TITLES = {
-    "pearson_centred": "Pearson of centred profiles",
-    "retrieval": "retrieval (0.5 = chance)",
-    "supported_fraction": "targets with a linked anchor",
-    "mse_ratio": "squared error against the mean",
-}
-
-
-def all_strategies(
-    comparison: Comparison, dataset: str, predictor: str, metric: str = PRIMARY
-) -> alt.LayerChart:
-    """Every strategy at the stated budget, best first, with 95 % intervals and random's line."""
-    import altair as alt
-    import pandas as pd
-
-    budget = comparison.protocol["stated_budget"]
-    rows = comparison.rows(
-        dataset=dataset, predictor=predictor, metric=metric, budget=budget, rounds=1
+    banded = set(banded)
+    band = (
+        alt.Chart(_data([row for row in rows if row["strategy"] in banded]))
+        .mark_area(opacity=0.2)
+        .encode(x=x, y=y("low"), y2="high:Q", color=colour)
     )
-    data = pd.DataFrame(
-        [{k: row[k] for k in ("strategy", "mean", "low", "high")} for row in rows]
-    ).sort_values("mean", ascending=False)
-    order = data["strategy"].tolist()
-    data["colour"] = [_look(name, name)[0] for name in order]
-    y = alt.Y("strategy:N", sort=order, title=None)
-    title = TITLES.get(metric, metric)
-    base = alt.Chart(data)
-    bars = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", title=title), x2="high:Q", y=y, color=alt.Color("colour:N", scale=None)
+    base = alt.Chart(_data(rows)).encode(x=x, y=y("mean"), color=colour)
+    line = base.mark_line(strokeWidth=1.8).encode(strokeDash=dash, opacity=faded)
+    points = (
+        base.mark_point(filled=True, size=2.6 * size.font)
+        .encode(
+            shape=shape,
+            opacity=faded,
+            tooltip=[
+                alt.Tooltip("strategy:N"),
+                alt.Tooltip("anchors:Q"),
+                *(alt.Tooltip(f"{key}:Q", format=".3f") for key in ("mean", "low", "high")),
+            ],
+        )
+        .add_params(picked)
     )
-    points = base.mark_point(filled=True, size=50, opacity=1).encode(
-        x=alt.X("mean:Q", title=title),
-        y=y,
-        color=alt.Color("colour:N", scale=None),
-        tooltip=["strategy:N", alt.Tooltip("mean:Q", format=".3f")],
-    )
-    random = data[data["strategy"] == "random"]
-    rule = alt.Chart(random).mark_rule(strokeDash=[4, 3], color="#777777").encode(x="mean:Q")
-    chart = (rule + bars + points).properties(
-        width=WIDTH, title=f"{dataset}, N = {budget}, predictor {predictor}"
-    )
-    return _styled(chart)
+    return sized(alt.layer(behind, band, line, points), size)
 
 
 def shown_strategies(
     comparison: Comparison, dataset: str, predictor: str, metric: str
 ) -> dict[str, str]:
     """The strategies a learning curve shows, with their labels."""
-    from mechpert_al.design.strategy import build_strategy
-
     budget = comparison.protocol["stated_budget"]
     rows = comparison.rows(
         dataset=dataset, predictor=predictor, metric=metric, budget=budget, rounds=1
     )
-    by_mean = sorted(rows, key=lambda row: -row["mean"])
-    present = [row["strategy"] for row in by_mean]
-    special = ("random", "oracle", "oracle_kernel")
-    group = {name: build_strategy(name).group for name in present if name not in special}
+    present = [row["strategy"] for row in sorted(rows, key=_falling)]
     shown = {name: name for name in ("oracle",) if name in present}
     for name in present:
         if name == comparison.protocol["default_strategy"] or (
-            group.get(name) == "baseline coverage"
+            group_of(name) == "baseline coverage"
         ):
             shown[name] = name
-    for kind in ("panel heuristic", "centrality", "diversity"):
-        best = next((name for name in present if group.get(name) == kind), None)
+    for kind in BEST_OF:
+        best = next((name for name in present if group_of(name) == kind), None)
         if best is not None:
             shown[best] = f"{best} (best {kind})"
     if "random" in present:
@@ -185,44 +182,249 @@ def shown_strategies(
     return shown
 
 
-def _look(name: str, label: str) -> tuple[str, list[int]]:
-    """Colour and pattern of a strategy."""
-    if name in LOOKS:
-        return LOOKS[name]
-    for group in ("centrality", "panel heuristic"):
-        if group in label:
-            return LOOKS[group]
-    if name.endswith(("_prior", "_pool")):
-        return LOOKS["centrality"]
-    if name.endswith("_consensus") or name == "most_proposed":
-        return LOOKS["panel heuristic"]
-    return OTHER
+# ---------------------------------------------------------------------- one row a strategy
+def all_strategies(
+    comparison: Comparison,
+    dataset: str,
+    predictor: str,
+    metric: str = PRIMARY,
+    size: Size = PAPER,
+) -> alt.LayerChart:
+    """Every strategy at the stated budget, best first, with 95 % intervals and random's line."""
+    budget = comparison.protocol["stated_budget"]
+    rows = stated(comparison, dataset, predictor, metric)
+    random = next((row["mean"] for row in rows if row["strategy"] == "random"), None)
+    chart = dots(
+        [{key: row[key] for key in ("strategy", "mean", "low", "high")} for row in rows],
+        TITLES.get(metric, metric),
+        random,
+        size,
+    )
+    return styled(chart, size, f"{dataset}, N = {budget}, predictor {predictor}")
 
 
-def _styled(chart: Any) -> Any:
-    return (
-        chart.configure_axis(labelFontSize=FONT, titleFontSize=FONT, gridOpacity=0.4)
-        .configure_legend(labelFontSize=FONT, symbolSize=120)
-        .configure_title(fontSize=FONT + 1, anchor="start")
-        .configure_view(stroke=None)
+def ratios(
+    comparison: Comparison, dataset: str, predictor: str, size: Size = PAPER
+) -> alt.LayerChart:
+    """Score over that of the best centrality, with 95 % intervals; 1 = as good."""
+    rows = [
+        {
+            "strategy": row["strategy"],
+            "mean": ratio["value"],
+            "low": ratio["low"],
+            "high": ratio["high"],
+        }
+        for row in stated(comparison, dataset, predictor)
+        if (ratio := row["ratio_to_best_centrality"]) and row["strategy"] != ratio["which"]
+    ]
+    chart = dots(rows, "ratio to the best centrality", 1.0, size)
+    return styled(chart, size, f"{dataset}, predictor {predictor}")
+
+
+def win_rates(
+    comparison: Comparison, dataset: str, predictor: str, size: Size = PAPER
+) -> alt.LayerChart:
+    """Share of held-out genes that are predicted better than with random anchors."""
+    rows = [
+        {"strategy": row["strategy"], "mean": gain["win_rate"], "low": None, "high": None}
+        for row in stated(comparison, dataset, predictor)
+        if (gain := row["gain_over_random"]) and gain["win_rate"] is not None
+    ]
+    chart = dots(rows, "held-out genes won against random", 0.5, size, ".0%")
+    return styled(chart, size, f"{dataset}, predictor {predictor}")
+
+
+def stated(
+    comparison: Comparison, dataset: str, predictor: str, metric: str = PRIMARY
+) -> list[Mapping[str, Any]]:
+    """One-shot rows at the stated budget, best first."""
+    rows = comparison.rows(
+        dataset=dataset,
+        predictor=predictor,
+        metric=metric,
+        budget=comparison.protocol["stated_budget"],
+        rounds=1,
+    )
+    return sorted(rows, key=_falling)
+
+
+def dots(
+    rows: Sequence[Mapping[str, Any]],
+    x_title: str,
+    reference: float | None,
+    size: Size,
+    form: str = ".3f",
+) -> alt.LayerChart:
+    """A point a strategy with its interval, best first, and a dashed line to hold them against."""
+    import altair as alt
+
+    rows = sorted(rows, key=_falling)
+    order = [row["strategy"] for row in rows]
+    looks = [look(name) for name in order]
+    y = alt.Y("strategy:N", sort=order, title=None)
+    axis = alt.Axis(
+        format=".0%" if form.endswith("%") else ".2f", tickCount=alt.ExprRef("width / 55")
     )
 
+    def x(field: str) -> alt.X:
+        return alt.X(f"{field}:Q", title=x_title, axis=axis, scale=alt.Scale(zero=False))
 
-def comparison_figures(comparison: Comparison) -> dict[str, Any]:
+    channels: list[Any] = [
+        channel("strategy:N", scale=alt.Scale(domain=order, range=looked), legend=None)
+        for channel, looked in (
+            (alt.Color, [one.colour for one in looks]),
+            (alt.Shape, [one.shape for one in looks]),
+        )
+    ]
+    colour, shape = channels
+    base = alt.Chart(_data(rows))
+    told = [key for key in ("mean", "low", "high") if any(row[key] is not None for row in rows)]
+    layers = [
+        base.mark_rule(strokeWidth=1.8).encode(x=x("low"), x2="high:Q", y=y, color=colour),
+        base.mark_point(filled=True, size=5 * size.font, opacity=1).encode(
+            x=x("mean"),
+            y=y,
+            color=colour,
+            shape=shape,
+            tooltip=["strategy:N", *(alt.Tooltip(f"{key}:Q", format=form) for key in told)],
+        ),
+    ]
+    if reference is not None:
+        rule = alt.Chart(_data([{"reference": reference}])).mark_rule(strokeDash=[4, 3], color=GREY)
+        layers.insert(0, rule.encode(x=x("reference")))
+    return sized(alt.layer(*layers), size, max(2, len(rows)) * ROW * size.font)
+
+
+# ---------------------------------------------------------------------- strategy × predictor
+def heat_map(
+    comparison: Comparison, dataset: str, metric: str = PRIMARY, size: Size = PAPER
+) -> alt.LayerChart:
+    """Every strategy under every predictor at the stated budget; rows by the default predictor."""
+    import altair as alt
+
+    protocol = comparison.protocol
+    rows = [
+        {"strategy": row["strategy"], "predictor": row["predictor"], "mean": row["mean"]}
+        for name in protocol["predictors"]
+        for row in stated(comparison, dataset, name, metric)
+        if row["mean"] is not None
+    ]
+    default = protocol["default_predictor"]
+    first = default if default in protocol["predictors"] else protocol["predictors"][0]
+    order = [row["strategy"] for row in rows if row["predictor"] == first]
+    means = [row["mean"] for row in rows] or [0.0]
+    dark = min(means) + 0.45 * (max(means) - min(means))
+    room = f"width / {len(protocol['predictors'])} > 130"  # for a name written across
+    base = alt.Chart(_data(rows)).encode(
+        x=alt.X(
+            "predictor:N",
+            sort=list(protocol["predictors"]),
+            title=None,
+            axis=alt.Axis(
+                orient="top",
+                labelAngle=alt.ExprRef(f"{room} ? 0 : -90"),
+                labelAlign=alt.ExprRef(f"{room} ? 'center' : 'left'"),
+                labelBaseline=alt.ExprRef(f"{room} ? 'bottom' : 'middle'"),
+            ),
+        ),
+        y=alt.Y("strategy:N", sort=order, title=None),
+        tooltip=["strategy:N", "predictor:N", alt.Tooltip("mean:Q", format=".3f")],
+    )
+    tiles = base.mark_rect().encode(
+        color=alt.Color("mean:Q", scale=alt.Scale(scheme="cividis"), legend=None)
+    )
+    text = base.mark_text(fontSize=size.font - 1).encode(
+        text=alt.Text("mean:Q", format=".3f"),
+        color=alt.condition(f"datum.mean < {dark}", alt.value("#ffffff"), alt.value("#000001")),
+    )
+    height = max(2, len(order)) * ROW * size.font
+    title = f"{dataset}, N = {protocol['stated_budget']}: {TITLES.get(metric, metric)}"
+    return styled(sized(tiles + text, size, height), size, title)
+
+
+# ---------------------------------------------------------------------- gene by gene
+def target_gains(comparison: Comparison, dataset: str, size: Size = PAPER) -> alt.LayerChart:
+    """What the default gains over random for each held-out gene, in falling order."""
+    import altair as alt
+
+    rows = [
+        {"place": place, "gene": row["target"], **{k: row[k] for k in ("gain", "value", "random")}}
+        for place, row in enumerate(target_rows(comparison, dataset), 1)
+    ]
+    colour = look(comparison.protocol["default_strategy"]).colour
+    points = (
+        alt.Chart(_data(rows))
+        .mark_point(filled=True, size=2.2 * size.font, opacity=0.75)
+        .encode(
+            x=alt.X("place:Q", title="held-out genes, in order of gain", axis=alt.Axis(grid=False)),
+            y=alt.Y("gain:Q", title="gain over random (r)"),
+            color=alt.condition("datum.gain >= 0", alt.value(colour), alt.value(GREY)),
+            tooltip=[
+                "gene:N",
+                *(alt.Tooltip(f"{key}:Q", format="+.3f") for key in ("gain", "value", "random")),
+            ],
+        )
+    )
+    zero = alt.Chart(_data([{"zero": 0}])).mark_rule(color=INK, strokeWidth=1).encode(y="zero:Q")
+    title = f"{dataset}, N = {comparison.protocol['stated_budget']}"
+    return styled(sized(alt.layer(zero, points), size), size, title)
+
+
+def target_rows(comparison: Comparison, dataset: str) -> list[Mapping[str, Any]]:
+    """The held-out genes of a screen, largest gain first."""
+    rows = [row for row in comparison.targets if row["dataset"] == dataset]
+    return sorted(rows, key=lambda row: (-row["gain"], row["target"]))
+
+
+# ---------------------------------------------------------------------- rounds
+def round_curves(
+    rows: Sequence[Mapping[str, Any]], strategy: str, dataset: str, size: Size = PAPER
+) -> alt.LayerChart:
+    """Score of a simulation after each round, beside random's mean.
+
+    Parameters
+    ----------
+    rows
+        Of one data set, as in `Simulation.rounds`.
+    """
+    points = [
+        {"strategy": name, "anchors": row["n_anchors"], "mean": row[key], "low": low, "high": high}
+        for row in rows
+        for name, key, low, high in (
+            (strategy, "score", row["low"], row["high"]),
+            ("random", "random", None, None),
+        )
+    ]
+    looks = {strategy: look(strategy), "random": look("random")}
+    chart = curves(points, looks, [strategy], [], TITLES[PRIMARY], size)
+    return styled(chart, size, dataset)
+
+
+# ---------------------------------------------------------------------- all of them, as files
+def comparison_figures(comparison: Comparison, size: Size = PAPER) -> dict[str, Any]:
     """All figures of a comparison by file name, without ending."""
     figures = {}
     for dataset in comparison.datasets:
         for predictor in comparison.protocol["predictors"]:
-            stem = f"{_plain(dataset)}-{_plain(predictor)}"
-            figures[f"learning-curves-{stem}"] = learning_curves(comparison, dataset, predictor)
-            figures[f"strategies-{stem}"] = all_strategies(comparison, dataset, predictor)
+            stem = f"{plain_name(dataset)}-{plain_name(predictor)}"
+            figures[f"learning-curves-{stem}"] = learning_curves(
+                comparison, dataset, predictor, size=size
+            )
+            figures[f"strategies-{stem}"] = all_strategies(
+                comparison, dataset, predictor, size=size
+            )
     return figures
 
 
 def save(
-    figures: dict[str, Any], folder: Path, endings: Sequence[str] = ("svg", "png")
+    figures: Mapping[str, Any],
+    folder: Path,
+    endings: Sequence[str] = ("svg", "png"),
+    step: Callable[[], None] = lambda: None,
 ) -> list[Path]:
-    """Write figures as SVG and PNG files.
+    """Write figures as SVG and PNG files; a PNG has 384 pixels an inch.
+
+    `step` is called after each figure.
 
     Returns
     -------
@@ -234,11 +436,24 @@ def save(
     for name, chart in figures.items():
         for ending in endings:
             path = folder / f"{name}.{ending}"
-            chart.save(str(path), scale_factor=2 if ending == "png" else 1)
+            chart.save(str(path), scale_factor=4 if ending == "png" else 1)
             written.append(path)
+        step()
     return written
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name that is safe in a file name."""
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+
+
+def _data(rows: Sequence[Mapping[str, Any]]) -> Any:
+    import altair as alt
+
+    return alt.Data(values=[dict(row) for row in rows])
+
+
+def _falling(row: Mapping[str, Any]) -> tuple[float, str]:
+    """By falling mean; what has none last, equal ones by name."""
+    mean = row["mean"]
+    return (float("inf") if mean is None else -mean, row["strategy"])

@@ -1,0 +1,146 @@
+"""Figures of a power analysis, in the grammar of the comparison's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mechpert_al.power import Check, Power
+from mechpert_al.report.figures import HEIGHT, LOOKS, TITLES, WIDTH, styled
+from mechpert_al.virtual.resemblance import Row
+
+if TYPE_CHECKING:
+    import altair as alt
+
+SCORE = TITLES["pearson_centred"]
+DESIGN, RANDOM, NOBODY = "designed anchors", "random anchors", "random anchors, no agents"
+COLOURS = {
+    DESIGN: LOOKS["expected_coverage"][0],
+    RANDOM: LOOKS["random"][0],
+    NOBODY: LOOKS["centrality"][0],
+}
+
+
+def power_figures(
+    result: Power, check: Check | None = None, rows: Sequence[Row] = ()
+) -> dict[str, Any]:
+    """All figures by file name, without ending."""
+    figures = {
+        "power-precision": precision_curve(result),
+        "power-cells": division_curves(result),
+        "power-agents": agent_curve(result),
+    }
+    if rows:
+        figures["power-resemblance"] = resemblance(rows)
+    if check is not None:
+        figures["power-planned-and-met"] = planned_and_met(check)
+    return figures
+
+
+def precision_curve(result: Power) -> alt.LayerChart:
+    """Scores against the agents' precision, with 95 % intervals."""
+    rows = [
+        {"what": what, "x": row["precision"], **row[key]}
+        for row in result.curve
+        for what, key in ((DESIGN, "design"), (RANDOM, "random"), (NOBODY, "no_agents"))
+    ]
+    title = f"{result.settings['anchors']} anchors, {result.settings['n_labs']} virtual labs"
+    return styled(_bands(rows, "precision of the agents", COLOURS, title))
+
+
+def division_curves(result: Power) -> alt.LayerChart:
+    """Score against the number of anchors among which a budget of cells is divided."""
+    names = {row["strength"]: f"responses × {row['strength']:g}" for row in result.best_divisions}
+    colours = dict(zip(names.values(), ("#D55E00", "#E69F00", "#56B4E9"), strict=True))
+    rows = [
+        {"what": names[row["strength"]], "x": row["anchors"], **row["score"]}
+        for row in result.cells
+    ]
+    title = f"{result.settings['cells']} cells divided among the anchors"
+    return styled(_bands(rows, "anchors", colours, title, is_log=True))
+
+
+def agent_curve(result: Power) -> alt.LayerChart:
+    """Score against the number of agents."""
+    rows = [{"what": DESIGN, "x": row["n_agents"], **row["score"]} for row in result.agents]
+    return styled(_bands(rows, "agents", COLOURS, "Panels of more and more agents"))
+
+
+def planned_and_met(check: Check) -> alt.LayerChart:
+    """Gain over random as planned, with the interval for one screen, and as met."""
+    import altair as alt
+    import pandas as pd
+
+    rows = [row for row in check.rows if row["quantity"] == "gain"]
+    planned = pd.DataFrame([{"anchors": row["budget"], **row["planned"]} for row in rows])
+    met = pd.DataFrame([{"anchors": row["budget"], **row["met"]} for row in rows])
+    x = alt.X("anchors:Q", scale=alt.Scale(type="log", nice=False))
+    y = alt.Y("low:Q", title="gain over random anchors")
+    band = alt.Chart(planned).mark_area(opacity=0.2, color="#0072B2").encode(x=x, y=y, y2="high:Q")
+    line = alt.Chart(planned).mark_line(color="#0072B2").encode(x=x, y="value:Q")
+    bars = alt.Chart(met).mark_rule(color="#D55E00", strokeWidth=2).encode(x=x, y=y, y2="high:Q")
+    points = (
+        alt.Chart(met).mark_point(filled=True, size=60, color="#D55E00").encode(x=x, y="value:Q")
+    )
+    title = "Planned for one screen (blue) and met (orange)"
+    return styled((band + line + bars + points).properties(width=WIDTH, height=HEIGHT, title=title))
+
+
+def resemblance(rows: Sequence[Row]) -> alt.LayerChart:
+    """Every statistic of the real screen (point) beside those of virtual labs (range)."""
+    import altair as alt
+    import pandas as pd
+
+    data = pd.DataFrame([row.__dict__ for row in rows])
+    y = alt.Y("name:N", sort=data["name"].tolist(), title=None, axis=alt.Axis(labelLimit=320))
+    base = alt.Chart(data)
+    x = alt.X("low:Q", title="value")
+    ranges = base.mark_rule(strokeWidth=6, color="#0072B2", opacity=0.4).encode(
+        x=x, x2="high:Q", y=y
+    )
+    means = base.mark_tick(color="#0072B2", thickness=2).encode(x="simulated:Q", y=y)
+    real = base.mark_point(filled=True, size=50, color="#D55E00", opacity=1).encode(x="real:Q", y=y)
+    title = "Real screen (orange), virtual labs (blue)"
+    return styled((ranges + means + real).properties(width=WIDTH, title=title))
+
+
+def _bands(
+    rows: Sequence[Mapping[str, Any]],
+    x_title: str,
+    colours: Mapping[str, str],
+    title: str,
+    *,
+    is_log: bool = False,
+) -> alt.LayerChart:
+    """Lines with 95 % intervals."""
+    import altair as alt
+    import pandas as pd
+
+    data = pd.DataFrame(rows)
+    shown = [name for name in colours if name in set(data["what"])]
+    colour = alt.Color(
+        "what:N",
+        title=None,
+        scale=alt.Scale(domain=shown, range=[colours[name] for name in shown]),
+        legend=alt.Legend(orient="right", labelLimit=260) if len(shown) > 1 else None,
+    )
+    scale = alt.Scale(type="log", nice=False) if is_log else alt.Scale(zero=False)
+    axis = alt.Axis(values=sorted(data["x"].unique().tolist()), grid=False)
+    x = alt.X("x:Q", title=x_title, scale=scale, axis=axis)
+    y = alt.Y("low:Q", title=SCORE)
+    band = alt.Chart(data).mark_area(opacity=0.15).encode(x=x, y=y, y2="high:Q", color=colour)
+    line = (
+        alt.Chart(data)
+        .mark_line(point=alt.OverlayMarkDef(size=30))
+        .encode(
+            x=x,
+            y=alt.Y("value:Q", title=SCORE),
+            color=colour,
+            tooltip=[
+                "what:N",
+                "x:Q",
+                *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "low", "high")),
+            ],
+        )
+    )
+    return (band + line).properties(width=WIDTH, height=HEIGHT, title=title)
