@@ -1,10 +1,11 @@
-"""Time and memory of counts → effects, beside the usual chain of scanpy.
+"""Time and memory of counts → effects, and of plain sums, beside scanpy and decoupler.
 
     python benchmarks/ingest.py [--cells 200000] [--genes 8000] [--perturbations 1000]
-                                [--density 0.05] [--form csr] [--scanpy] [--json]
+                                [--density 0.05] [--form csr] [--json]
 
-Counts are made up (seeded) and written in blocks. Each run is a process of its own, whose peak
-memory the kernel reports. scanpy is optional: without it only our own figures are printed.
+Counts are made up (seeded) and written in blocks; all runs read the same file. Each run is a
+process of its own, whose peak memory the kernel reports; what it found is compared with our
+result. The others come with the extra ``bench``; one that is not installed is left out and named.
 """
 
 from __future__ import annotations
@@ -23,17 +24,57 @@ import numpy as np
 
 SEED = 20_260_101
 BLOCK = 10_000
-RUNS = {
-    "mechpert-al": "from mechpert_al.effects import convert\nconvert({path!r}, min_cells=3)",
-    "scanpy": """
-import anndata, numpy as np, scanpy as sc
+#: What is computed → who → how. Each leaves ``names`` (rows) and ``found`` (rows × genes).
+RUNS: dict[str, dict[str, str]] = {
+    "counts to effects": {
+        "mechpert-al": """
+from mechpert_al.effects import convert
+table, _ = convert({path!r}, min_cells=3)
+names, found = table.perturbations, table.values
+""",
+        "scanpy": """
+import anndata, scanpy as sc
 cells = anndata.read_h5ad({path!r})
 sc.pp.normalize_total(cells, target_sum=1e4)
 sc.pp.log1p(cells)
-means = sc.get.aggregate(cells, by="perturbation", func="mean")
-means.layers["mean"] - means["non-targeting"].layers["mean"]
+means = sc.get.aggregate(cells, by="perturbation", func=["mean", "var"])
+found = means.layers["mean"] - means["non-targeting"].layers["mean"]
+names = list(means.obs_names)
 """,
+    },
+    "plain sums": {
+        "mechpert-al": """
+import numpy as np
+from mechpert_al.effects.annotated import AnnotatedFile
+from mechpert_al.effects.group_sums import GroupPlan, sum_expression
+with AnnotatedFile({path!r}) as file:
+    labels, n = file.labels("obs", "perturbation"), file.shape[1]
+    names = list(labels.names)
+    nowhere = np.full(len(names), -1)
+    plan = GroupPlan(labels.codes, len(names), 0, np.arange(n), n, nowhere)
+    found = sum_expression(file.matrix(), plan, file.names_at).sums
+""",
+        "scanpy": """
+import anndata, scanpy as sc
+cells = anndata.read_h5ad({path!r})
+sums = sc.get.aggregate(cells, by="perturbation", func="sum")
+names, found = list(sums.obs_names), sums.layers["sum"]
+""",
+        "decoupler": """
+import anndata, decoupler as dc
+cells = anndata.read_h5ad({path!r})
+sums = dc.pp.pseudobulk(cells, sample_col="perturbation", groups_col=None, mode="sum")
+names, found = list(sums.obs["perturbation"]), sums.X
+""",
+    },
 }
+KEEP = """
+import resource, numpy as np
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
+found = np.asarray(found.todense() if hasattr(found, "todense") else found)
+np.savez({out!r}, names=np.array(names, dtype=str), found=found)
+"""
 
 
 def write_cells(
@@ -67,7 +108,8 @@ def _write_csr(
     matrix = file.create_group("X")
     matrix.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
     matrix.attrs["shape"] = np.array([n_cells, n_genes])
-    size, chunk = (n_cells * per_cell,), (1 << 20,)
+    size = (n_cells * per_cell,)
+    chunk = (min(1 << 20, *size),)
     data = matrix.create_dataset("data", size, "int32", chunks=chunk)
     indices = matrix.create_dataset("indices", size, "int32", chunks=chunk)
     matrix["indptr"] = np.arange(n_cells + 1, dtype=np.int64) * per_cell
@@ -110,16 +152,36 @@ def _write_texts(group: h5py.Group, name: str, texts: list[str]) -> None:
     group[name].attrs.update({"encoding-type": "string-array", "encoding-version": "0.2.0"})
 
 
-def measured(name: str, path: Path) -> dict[str, float]:
-    """Seconds and peak memory (GB) of one run in a process of its own."""
-    code = RUNS[name].format(path=str(path)) + (
-        "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
+def measured(code: str, path: Path, out: Path) -> dict[str, float]:
+    """Seconds (by the clock, and of the processor) and peak memory (GB) of one run."""
+    whole = (code + KEEP).format(path=str(path), out=str(out))
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=True)
     seconds = time.perf_counter() - start
     unit = 1 if sys.platform == "darwin" else 1024
-    return {"seconds": seconds, "peak_gb": int(done.stdout.split()[-1]) * unit / 1e9}
+    busy, peak = done.stdout.split()[-2:]
+    return {"seconds": seconds, "cpu_seconds": float(busy), "peak_gb": int(peak) * unit / 1e9}
+
+
+def largest_difference(one: Path, other: Path) -> float:
+    """Between the values that two runs found for rows of one name."""
+    with np.load(one) as ours, np.load(other) as theirs:
+        row = {name: number for number, name in enumerate(theirs["names"])}
+        rows = [row[name] for name in ours["names"]]
+        return float(np.nanmax(np.abs(ours["found"] - theirs["found"][rows])))
+
+
+def compared(what: str, path: Path) -> dict[str, dict[str, float]]:
+    """All who can compute it: time, memory, and how far the result is from ours."""
+    results = {}
+    ours = path.with_name("mechpert-al.npz")
+    for name, code in RUNS[what].items():
+        if importlib.util.find_spec(name.replace("-", "_")) is None:
+            continue
+        out = path.with_name(f"{name}.npz")
+        results[name] = measured(code, path, out)
+        results[name]["difference"] = largest_difference(ours, out)
+    return results
 
 
 def main() -> None:
@@ -129,19 +191,16 @@ def main() -> None:
     parser.add_argument("--perturbations", type=int, default=1_000)
     parser.add_argument("--density", type=float, default=0.05)
     parser.add_argument("--form", choices=["csr", "dense"], default="csr")
-    parser.add_argument("--scanpy", action="store_true", help="run scanpy's chain too")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
-    has_scanpy = arguments.scanpy and importlib.util.find_spec("scanpy") is not None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cells.h5ad"
         write_cells(
             path, arguments.cells, arguments.genes, arguments.perturbations, arguments.density,
             arguments.form,
         )  # fmt: skip
-        names = ["mechpert-al", *(["scanpy"] if has_scanpy else [])]
-        results = {name: measured(name, path) for name in names}
         size = path.stat().st_size / 1e9
+        results = {what: compared(what, path) for what in RUNS}
     if arguments.json:
         print(json.dumps({"options": vars(arguments), "file_gb": size, "results": results}))
         return
@@ -149,10 +208,16 @@ def main() -> None:
         f"{arguments.cells} cells × {arguments.genes} genes, {arguments.perturbations} "
         f"perturbations, {arguments.form}, {size:.2f} GB on disk"
     )
-    for name, one in results.items():
-        print(f"{name:12s} {one['seconds']:7.1f} s   {one['peak_gb']:5.2f} GB peak")
-    if arguments.scanpy and not has_scanpy:
-        print("scanpy is not installed")
+    for what, found in results.items():
+        print(f"\n{what}")
+        for name, one in found.items():
+            print(
+                f"{name:12s} {one['seconds']:7.1f} s ({one['cpu_seconds']:.1f} s of processor)   "
+                f"{one['peak_gb']:5.2f} GB peak   "
+                f"{one['difference']:.1e} from ours at most"
+            )
+        for name in set(RUNS[what]) - set(found):
+            print(f"{name:12s} is not installed")
 
 
 if __name__ == "__main__":
