@@ -161,7 +161,7 @@ class Server:
             can_think = None if shown.capabilities is None else "thinking" in shown.capabilities
             about: Mapping[str, Any] = shown.modelinfo or {}
             lengths = [about[key] for key in about if key.endswith(".context_length")]
-            return Abilities(can_think, int(lengths[0]) if lengths else None)
+            return Abilities(can_think, int(lengths[0]) or None if lengths else None)
 
     def chat(
         self,

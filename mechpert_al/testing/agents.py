@@ -357,6 +357,35 @@ def breaks(*, begun: bool = False, in_chunk: bool = False, politely: bool = Fals
     return act
 
 
+def drips(seconds: float, *, head: bool = False) -> Act:
+    """An answer, or already its head, that comes byte by byte and never ends."""
+
+    def act(handler: Handler, body: dict[str, Any]) -> None:
+        with suppress(OSError):
+            if head:
+                handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+            else:
+                handler.begin_stream()
+            while not handler.fake.stopping.wait(seconds):
+                handler.wfile.write(b"x") if head else handler.send_piece(piece(body, "x"))
+        handler.close_connection = True
+
+    return act
+
+
+def endless(part: bytes) -> Act:
+    """An answer of the same bytes again and again, without end."""
+
+    def act(handler: Handler, body: dict[str, Any]) -> None:
+        with suppress(OSError):
+            handler.begin_stream()
+            while not handler.fake.stopping.is_set():
+                handler.send_piece(part)
+        handler.close_connection = True
+
+    return act
+
+
 def stream(*pieces: Mapping[str, Any] | bytes) -> Act:
     """These lines as a stream."""
 
@@ -374,6 +403,18 @@ def dies() -> Act:
 
     def act(handler: Handler, body: dict[str, Any]) -> None:
         handler.fake.is_dead = True
+        _reset(handler.connection)
+
+    return act
+
+
+def restarts(seconds: float) -> Act:
+    """The server is gone, and back after some time."""
+
+    def act(handler: Handler, body: dict[str, Any]) -> None:
+        fake = handler.fake
+        fake.is_dead = True
+        threading.Timer(seconds, lambda: setattr(fake, "is_dead", False)).start()
         _reset(handler.connection)
 
     return act
