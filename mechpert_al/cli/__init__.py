@@ -12,6 +12,7 @@ COMMANDS = {
     "plan": Lazy("mechpert_al.cli.plan:plan", "The next batch of genes, with reasons."),
     "compare": Lazy("mechpert_al.cli.compare:compare", "Strategies on held-out measurements."),
     "simulate": Lazy("mechpert_al.cli.simulate:simulate", "Design rounds on held-out data."),
+    "power": Lazy("mechpert_al.cli.power:power", "How good, how many: planned in virtual labs."),
     "predict": Lazy("mechpert_al.cli.predict:predict", "Profiles of unmeasured perturbations."),
     "campaign": Lazy("mechpert_al.cli.campaign:campaign", "A screen, batch by batch, in a folder."),
     "data": Lazy("mechpert_al.cli.data:data", "Public data sets: list, fetch, find."),

@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mechpert_al.power import Check, Power
-from mechpert_al.report.figures import HEIGHT, LOOKS, TITLES, WIDTH, styled
+from mechpert_al.report.looks import LOOKS, PAPER, ROW, Size, sized, styled
 from mechpert_al.virtual.resemblance import Row
 
 if TYPE_CHECKING:
     import altair as alt
 
-SCORE = TITLES["pearson_centred"]
+SCORE = "Pearson r of centred profiles"
+PLANNED, MET = LOOKS["centrality"].colour, LOOKS["expected_coverage"].colour
 DESIGN, RANDOM, NOBODY = "designed anchors", "random anchors", "random anchors, no agents"
 COLOURS = {
-    DESIGN: LOOKS["expected_coverage"][0],
-    RANDOM: LOOKS["random"][0],
-    NOBODY: LOOKS["centrality"][0],
+    DESIGN: LOOKS["expected_coverage"].colour,
+    RANDOM: LOOKS["random"].colour,
+    NOBODY: LOOKS["centrality"].colour,
 }
 
 
@@ -37,7 +38,7 @@ def power_figures(
     return figures
 
 
-def precision_curve(result: Power) -> alt.LayerChart:
+def precision_curve(result: Power, size: Size = PAPER) -> alt.LayerChart:
     """Scores against the agents' precision, with 95 % intervals."""
     rows = [
         {"what": what, "x": row["precision"], **row[key]}
@@ -45,28 +46,38 @@ def precision_curve(result: Power) -> alt.LayerChart:
         for what, key in ((DESIGN, "design"), (RANDOM, "random"), (NOBODY, "no_agents"))
     ]
     title = f"{result.settings['anchors']} anchors, {result.settings['n_labs']} virtual labs"
-    return styled(_bands(rows, "precision of the agents", COLOURS, title))
+    return _bands(rows, "precision of the agents", COLOURS, title, size)
 
 
-def division_curves(result: Power) -> alt.LayerChart:
+def division_curves(result: Power, size: Size = PAPER) -> alt.LayerChart:
     """Score against the number of anchors among which a budget of cells is divided."""
     names = {row["strength"]: f"responses × {row['strength']:g}" for row in result.best_divisions}
-    colours = dict(zip(names.values(), ("#D55E00", "#E69F00", "#56B4E9"), strict=True))
+    colours = dict(
+        zip(
+            names.values(),
+            (
+                LOOKS["expected_coverage"].colour,
+                LOOKS["facility_location"].colour,
+                LOOKS["diversity"].colour,
+            ),
+            strict=True,
+        )
+    )
     rows = [
         {"what": names[row["strength"]], "x": row["anchors"], **row["score"]}
         for row in result.cells
     ]
     title = f"{result.settings['cells']} cells divided among the anchors"
-    return styled(_bands(rows, "anchors", colours, title, is_log=True))
+    return _bands(rows, "anchors", colours, title, size, is_log=True)
 
 
-def agent_curve(result: Power) -> alt.LayerChart:
+def agent_curve(result: Power, size: Size = PAPER) -> alt.LayerChart:
     """Score against the number of agents."""
     rows = [{"what": DESIGN, "x": row["n_agents"], **row["score"]} for row in result.agents]
-    return styled(_bands(rows, "agents", COLOURS, "Panels of more and more agents"))
+    return _bands(rows, "agents", COLOURS, "Panels of more and more agents", size)
 
 
-def planned_and_met(check: Check) -> alt.LayerChart:
+def planned_and_met(check: Check, size: Size = PAPER) -> alt.LayerChart:
     """Gain over random as planned, with the interval for one screen, and as met."""
     import altair as alt
     import pandas as pd
@@ -76,17 +87,15 @@ def planned_and_met(check: Check) -> alt.LayerChart:
     met = pd.DataFrame([{"anchors": row["budget"], **row["met"]} for row in rows])
     x = alt.X("anchors:Q", scale=alt.Scale(type="log", nice=False))
     y = alt.Y("low:Q", title="gain over random anchors")
-    band = alt.Chart(planned).mark_area(opacity=0.2, color="#0072B2").encode(x=x, y=y, y2="high:Q")
-    line = alt.Chart(planned).mark_line(color="#0072B2").encode(x=x, y="value:Q")
-    bars = alt.Chart(met).mark_rule(color="#D55E00", strokeWidth=2).encode(x=x, y=y, y2="high:Q")
-    points = (
-        alt.Chart(met).mark_point(filled=True, size=60, color="#D55E00").encode(x=x, y="value:Q")
-    )
+    band = alt.Chart(planned).mark_area(opacity=0.2, color=PLANNED).encode(x=x, y=y, y2="high:Q")
+    line = alt.Chart(planned).mark_line(color=PLANNED).encode(x=x, y="value:Q")
+    bars = alt.Chart(met).mark_rule(color=MET, strokeWidth=2).encode(x=x, y=y, y2="high:Q")
+    points = alt.Chart(met).mark_point(filled=True, size=60, color=MET).encode(x=x, y="value:Q")
     title = "Planned for one screen (blue) and met (orange)"
-    return styled((band + line + bars + points).properties(width=WIDTH, height=HEIGHT, title=title))
+    return styled(sized(band + line + bars + points, size), size, title)
 
 
-def resemblance(rows: Sequence[Row]) -> alt.LayerChart:
+def resemblance(rows: Sequence[Row], size: Size = PAPER) -> alt.LayerChart:
     """Every statistic of the real screen (point) beside those of virtual labs (range)."""
     import altair as alt
     import pandas as pd
@@ -95,13 +104,12 @@ def resemblance(rows: Sequence[Row]) -> alt.LayerChart:
     y = alt.Y("name:N", sort=data["name"].tolist(), title=None, axis=alt.Axis(labelLimit=320))
     base = alt.Chart(data)
     x = alt.X("low:Q", title="value")
-    ranges = base.mark_rule(strokeWidth=6, color="#0072B2", opacity=0.4).encode(
-        x=x, x2="high:Q", y=y
-    )
-    means = base.mark_tick(color="#0072B2", thickness=2).encode(x="simulated:Q", y=y)
-    real = base.mark_point(filled=True, size=50, color="#D55E00", opacity=1).encode(x="real:Q", y=y)
+    ranges = base.mark_rule(strokeWidth=6, color=PLANNED, opacity=0.4).encode(x=x, x2="high:Q", y=y)
+    means = base.mark_tick(color=PLANNED, thickness=2).encode(x="simulated:Q", y=y)
+    real = base.mark_point(filled=True, size=50, color=MET, opacity=1).encode(x="real:Q", y=y)
     title = "Real screen (orange), virtual labs (blue)"
-    return styled((ranges + means + real).properties(width=WIDTH, title=title))
+    height = ROW * size.font * len(rows)
+    return styled(sized(ranges + means + real, size, height), size, title)
 
 
 def _bands(
@@ -109,6 +117,7 @@ def _bands(
     x_title: str,
     colours: Mapping[str, str],
     title: str,
+    size: Size,
     *,
     is_log: bool = False,
 ) -> alt.LayerChart:
@@ -122,7 +131,7 @@ def _bands(
         "what:N",
         title=None,
         scale=alt.Scale(domain=shown, range=[colours[name] for name in shown]),
-        legend=alt.Legend(orient="right", labelLimit=260) if len(shown) > 1 else None,
+        legend=alt.Legend(orient="bottom", columns=1) if len(shown) > 1 else None,
     )
     scale = alt.Scale(type="log", nice=False) if is_log else alt.Scale(zero=False)
     axis = alt.Axis(values=sorted(data["x"].unique().tolist()), grid=False)
@@ -143,4 +152,4 @@ def _bands(
             ],
         )
     )
-    return (band + line).properties(width=WIDTH, height=HEIGHT, title=title)
+    return styled(sized(band + line, size), size, title)

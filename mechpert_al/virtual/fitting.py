@@ -3,14 +3,16 @@
 Read off, where the screen says it: the number of cells and its spread; with standard errors also
 the sizes of the responses and the share of perturbations that do nothing. What shapes the
 correlations between profiles (modules, their sizes, what they have in common, how much of a
-response is a gene's own) is chosen so that simulated screens have the same statistics on average
+response is a gene's own) is chosen so that simulated screens have the same statistics
 (`resemblance`): first over points of a Sobol sequence, then by Nelder and Mead's simplex from the
 best, always with the same random numbers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -30,8 +32,10 @@ from mechpert_al.virtual.responses import ResponseModel
 #: fewer of them say as much as the many of a real screen.
 N_READOUTS = 800
 #: Points of the Sobol sequence, and most evaluations of the simplex.
-N_POINTS, N_STEPS = 31, 100
-#: Labs over which statistics are averaged in the second part of the search.
+N_POINTS, N_STEPS = 31, 80
+#: Points that look best at first glance; the one is chosen that is best in labs not yet seen.
+N_NEAREST = 6
+#: Labs over which the misfit is averaged, except at a first glance.
 N_AVERAGED = 3
 #: Labs whose statistics stand beside the real ones; another seed than any the fit has seen.
 SHOWN_LABS = range(101, 107)
@@ -115,13 +119,13 @@ def fit_lab(
     listed = listed_share(effects)
     read, notices = _read_off(effects, listed)
     n_readouts = n_readouts or max(20, min(N_READOUTS, effects.n_readouts))
-    model_values = {k: v for k, v in read.items() if k != "n_cells"}
+    values: dict[str, Any] = {k: v for k, v in read.items() if k != "n_cells"}
     start = VirtualLab(
         seed,
         min(9999, effects.n_perturbations),
         n_readouts,
         read.get("n_cells", VirtualLab.n_cells),
-        replace(ResponseModel(), **model_values),
+        replace(ResponseModel(), **values),
     )
     free = [name for name in LIMITS if name not in read]
     if listed is not None:  # ranks are blind to sizes
@@ -211,11 +215,6 @@ class _Search:
     listed: float | None
     real: dict[str, float]
 
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Seeds of the labs whose statistics are averaged."""
-        return tuple(self.start.seed + place for place in range(N_AVERAGED))
-
     def point(self, model: ResponseModel) -> np.ndarray:
         """The point of the unit cube that stands for a model."""
         places = []
@@ -228,7 +227,7 @@ class _Search:
 
     def lab(self, point: np.ndarray) -> VirtualLab:
         """The lab at a point of the unit cube."""
-        values: dict[str, float | int] = {}
+        values: dict[str, Any] = {}
         for name, place in zip(self.free, np.clip(point, 0, 1), strict=True):
             low, high = LIMITS[name]
             if name in LOGARITHMIC:
@@ -238,16 +237,19 @@ class _Search:
             values[name] = round(value) if name == "n_modules" else round(value, 3)
         return replace(self.start, model=replace(self.start.model, **values))
 
-    def misfit(self, point: np.ndarray, n_labs: int) -> float:
-        """How unlike the real screen the lab at this point is; outside the cube more so."""
+    def misfit(self, point: np.ndarray, seeds: Sequence[int]) -> float:
+        """How unlike the real screen labs at this point are; outside the cube more so.
+
+        The mean over single labs: a kind of lab whose labs differ much is not like the screen,
+        however near their mean is.
+        """
         outside = float(np.abs(point - np.clip(point, 0, 1)).sum())
         lab = self.lab(point)
         seen = [
-            statistics(shown(replace(lab, seed=seed).effects(), self.listed))
-            for seed in self.seeds[:n_labs]
+            distance(statistics(shown(replace(lab, seed=seed).effects(), self.listed)), self.real)
+            for seed in seeds
         ]
-        mean = {name: float(np.mean([one[name] for one in seen])) for name in self.real}
-        return distance(mean, self.real) * (1 + outside)
+        return float(np.mean(seen)) * (1 + outside)
 
     def best(self, n_points: int, n_steps: int) -> np.ndarray:
         """The point of least misfit that was found."""
@@ -257,14 +259,19 @@ class _Search:
         sobol = qmc.Sobol(len(self.free), seed=self.start.seed)
         points = sobol.random_base2(int(np.ceil(np.log2(max(2, n_points)))))
         points = np.vstack([self.point(self.start.model), points])
-        misfits = [self.misfit(point, 1) for point in points]
-        first = points[int(np.argmin(misfits))]
+        glance, look, search = (
+            tuple(self.start.seed + place for place in places)
+            for places in (range(1), range(1, 1 + N_AVERAGED), range(N_AVERAGED))
+        )
+        misfits = [self.misfit(point, glance) for point in points]
+        nearest = points[np.argsort(misfits, kind="stable")[:N_NEAREST]]
+        first = min(nearest, key=lambda point: self.misfit(point, look))
         steps = np.where(first < 0.5, 0.12, -0.12)
         simplex = np.vstack([first, first + np.diag(steps)])
         found = minimize(
             self.misfit,
             first,
-            args=(len(self.seeds),),
+            args=(search,),
             method="Nelder-Mead",
             options={"initial_simplex": simplex, "maxfev": n_steps, "xatol": 0.005},
         )

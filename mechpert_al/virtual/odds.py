@@ -23,11 +23,11 @@ def proportional_odds(weights: np.ndarray, expected: float) -> np.ndarray:
     possible = weights > 0
     if expected >= possible.sum():
         return possible.astype(np.float64)
-    low, high = 0.0, 1 / weights[possible].min()
-    for _ in range(60):
-        middle = (low + high) / 2
-        if np.minimum(1, middle * weights).sum() < expected:
-            low = middle
-        else:
-            high = middle
-    return np.minimum(1, high * weights)
+    if expected <= 0:
+        return np.zeros(weights.shape)
+    ordered = np.sort(weights[possible])[::-1]
+    below = np.cumsum(ordered[::-1])[::-1]  # sum of the k-th largest weight and all smaller ones
+    certain = np.arange(len(ordered))  # how many have probability 1
+    scales = (expected - certain) / below
+    fits = (scales > 0) & (scales * ordered <= 1)
+    return np.minimum(1, scales[int(np.argmax(fits))] * weights)
