@@ -423,3 +423,20 @@ def test_what_a_gene_is_said_to_do(folder: Callable[..., Path]) -> None:
     assert len(panel.table()) == 3
     assert "2 agents" not in repr(panel)
     assert "3 hypotheses" in repr(panel)
+
+
+@given(
+    st.sampled_from(["gene", "mechanism", "more"]),
+    st.text(alphabet=st.characters(categories=["Cs", "Ll"]), min_size=1, max_size=5),
+)
+def test_halves_of_characters_are_admitted_nowhere(key: str, text: str) -> None:
+    proposal = {"gene": "B", "direction": 1, "confidence": 0.5, "mechanism": "m", key: text}
+    admitted, dropped = admit("a", Answer("A", [proposal]), ["A", "B"])
+    for one in (*admitted, *dropped):
+        "".join(map(str, one)).encode()  # all of it can be written
+    is_half = any("\ud800" <= sign <= "\udfff" for sign in text)
+    if key == "mechanism":
+        assert [one.reason for one in dropped] == (["malformed"] if is_half else [])
+    admitted, dropped = admit("a", Answer(f"A{text}", [{**proposal, key: "B"}]), ["A", "B"])
+    for one in (*admitted, *dropped):
+        "".join(map(str, one)).encode()
