@@ -11,6 +11,7 @@ from scipy import sparse
 
 from mechpert_al.agents.panel import Panel
 from mechpert_al.consensus.kernel import kernel_by_name, positive_links, unit_diagonal
+from mechpert_al.consensus.layers import Layers
 from mechpert_al.consensus.network import ConsensusNetwork
 from mechpert_al.effects.align import align
 from mechpert_al.effects.correlation import profile_correlation
@@ -45,6 +46,9 @@ class Knowledge:
         correlations are added to the kernel.
     notices
         Names that were not matched letter for letter.
+    weights
+        What each layer weighs in the kernel (see `consensus.layers`); None = the consensus alone,
+        with another line added where there is one.
     """
 
     consensus: ConsensusNetwork
@@ -54,6 +58,7 @@ class Knowledge:
     agents: Mapping[str, ConsensusNetwork] = field(default_factory=dict)
     other_line: EffectTable | None = None
     notices: tuple[str, ...] = ()
+    weights: Mapping[str, float] | None = None
     _centralities: dict[tuple[str, str], np.ndarray] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -103,12 +108,20 @@ class Knowledge:
         """The kernel of strategies and predictors, shape (n_genes, n_genes).
 
         The consensus kernel; with another line measured, K + ½ R scaled to a unit diagonal, R the
-        positive semi-definite part of that line's profile correlations.
+        positive semi-definite part of that line's profile correlations. With `weights`, the
+        mixture of the layers.
         """
+        if self.weights is not None:
+            return self.layers.mixed(self.weights)
         if self.other_line is None:
             return self.consensus.kernel
         measured = line_correlation(self.other_line, self.genes)
         return unit_diagonal(self.consensus.kernel + OTHER_LINE_WEIGHT * measured)
+
+    @cached_property
+    def layers(self) -> Layers:
+        """The kernels that may be mixed."""
+        return Layers.of(self)
 
     @property
     def similarity_network(self) -> ConsensusNetwork:
@@ -218,6 +231,14 @@ class Knowledge:
             features=features,
             agents={name: network.extended(extra) for name, network in self.agents.items()},
         )
+
+    def weighted(self, weights: Mapping[str, float]) -> Knowledge:
+        """The same knowledge with its layers mixed by other weights."""
+        changed = replace(self, weights=weights)
+        for name in ("layers", "prior_kernel", "feature_kernel"):  # they do not depend on weights
+            if name in self.__dict__:
+                changed.__dict__[name] = self.__dict__[name]
+        return changed
 
     def with_consensus(self, consensus: ConsensusNetwork) -> Knowledge:
         """The same knowledge with another consensus network."""

@@ -178,9 +178,10 @@ def explained(
     """A batch from a selection: coverage pick by pick under the consensus kernel, with reasons.
 
     Whatever the strategy maximised, coverage is that of the consensus kernel, so that batches of
-    different strategies can be held against each other.
+    different strategies can be held against each other; only a strategy that learns its kernel is
+    explained by the kernel it learned.
     """
-    knowledge = state.knowledge
+    knowledge = strategy.seen(state)
     anchors = state.given.tolist()
     covered = coverage(knowledge.kernel, np.array(anchors, dtype=int))
     before = float(covered.mean())

@@ -6,9 +6,11 @@ import numpy as np
 from scipy import sparse
 
 from mechpert_al.consensus.kernel import NOISE
+from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.design import objectives
 from mechpert_al.design.objectives import Objective
 from mechpert_al.design.strategy import DesignState, Strategy
+from mechpert_al.learning.adaptive import learned
 
 
 class KernelStrategy(Strategy):
@@ -33,6 +35,26 @@ class ExpectedCoverage(KernelStrategy):
     def objective(self, state: DesignState) -> Objective:
         """Sum of coverages under the consensus kernel."""
         return objectives.ExpectedCoverage(state.knowledge.kernel, self.noise)
+
+
+class AdaptiveCoverage(KernelStrategy):
+    """Expected coverage under the mixture of agents and prior network that measurements favour.
+
+    Before anything is measured it hedges: the prior mixture of all layers. With every round the
+    layers that predict the measured anchors gain weight, and the others lose theirs.
+    """
+
+    name = "adaptive_coverage"
+    summary = "expected coverage on a mixture of agents and prior network, learned round by round"
+    learns = True
+
+    def seen(self, state: DesignState) -> Knowledge:
+        """Knowledge whose kernel is the learned mixture."""
+        return learned(state.knowledge, state.measured, state.profiles)[0]
+
+    def objective(self, state: DesignState) -> Objective:
+        """Sum of coverages under the learned mixture."""
+        return objectives.ExpectedCoverage(self.seen(state).kernel, self.noise)
 
 
 class ExpectedCorrelation(KernelStrategy):

@@ -107,6 +107,10 @@ class Strategy(BaseEstimator):
     #: True when the first picks of a larger batch are the picks of a smaller one.
     is_nested: ClassVar[bool] = True
 
+    def seen(self, state: DesignState) -> Knowledge:
+        """The knowledge as this strategy reads it: by its kernel, batches are explained."""
+        return state.knowledge
+
     def objective(self, state: DesignState) -> Objective:
         """What the greedy optimiser maximises."""
         raise TypeError(f"{type(self).__name__} has no objective")

@@ -47,6 +47,8 @@ class KrigingRegressor(ProfileRegressor):
         c, in units of the profiles.
     correlation_
         R, shape (n_anchors, n_anchors); None when the step is left out.
+    kernel_
+        The kernel that was used, shape (n_genes, n_genes).
 
     Notes
     -----
@@ -74,9 +76,10 @@ class KrigingRegressor(ProfileRegressor):
         self.recentring_ = recentring(self.norms_)
         unit = filled * _reciprocal(self.norms_)[:, None]
         self.unit_ = _recentred(unit, known & (self.norms_ > 0)[:, None], self.recentring_)
-        among = self.kernel[np.ix_(self.anchors_, self.anchors_)]
-        self._prior_inverse = _inverse(among + self.noise * np.eye(len(among)))
         self.correlation_ = self._anchor_correlation(known)
+        self.kernel_ = self._fitted_kernel()
+        among = self.kernel_[np.ix_(self.anchors_, self.anchors_)]
+        self._prior_inverse = _inverse(among + self.noise * np.eye(len(among)))
         self._ridge = 0.0 if self.correlation_ is None or self.wiener is None else self.wiener
         self._wiener_inverse = None
         if self.correlation_ is not None:
@@ -84,6 +87,10 @@ class KrigingRegressor(ProfileRegressor):
                 self.correlation_ + self._ridge * np.eye(len(self.correlation_))
             )
         self.scale_ = self._fitted_scale()
+
+    def _fitted_kernel(self) -> np.ndarray:
+        """The kernel to predict with: a subclass may learn it from `correlation_`."""
+        return self.kernel
 
     def _anchor_correlation(self, known: np.ndarray) -> np.ndarray | None:
         """R among the anchors, or None when the Wiener step is left out."""
@@ -120,8 +127,8 @@ class KrigingRegressor(ProfileRegressor):
         left_out = self._left_out_weights()
         with_truth = (left_out * (self.deviations_ @ self.unit_.T)).sum()
         with_itself = np.einsum("ij,jk,ik->", left_out, products, left_out, optimize=True)
-        others = np.setdiff1d(np.arange(len(self.kernel)), self.anchors_)
-        typical = self.kernel[np.ix_(others, self.anchors_)] @ self._smoother()
+        others = np.setdiff1d(np.arange(len(self.kernel_)), self.anchors_)
+        typical = self.kernel_[np.ix_(others, self.anchors_)] @ self._smoother()
         size = np.einsum("ij,ij->i", typical @ products, typical).mean() if len(others) else 0.0
         prior = SCALE_SHRINKAGE * size
         total = with_itself + prior
@@ -142,7 +149,7 @@ class KrigingRegressor(ProfileRegressor):
 
     # ------------------------------------------------------------------ prediction
     def _unit_weights(self, targets: np.ndarray) -> np.ndarray:
-        return self.kernel[np.ix_(targets, self.anchors_)] @ self._smoother()
+        return self.kernel_[np.ix_(targets, self.anchors_)] @ self._smoother()
 
     def weights(self, X: Any) -> np.ndarray:
         """Weights on the anchors' deviations; with missing values those of a whole readout."""
@@ -155,10 +162,10 @@ class KrigingRegressor(ProfileRegressor):
     def _deviation(self, targets: np.ndarray) -> np.ndarray:
         if self.is_complete_:
             return self.scale_ * (self._unit_weights(targets) @ self.unit_)
-        cross = self.kernel[np.ix_(targets, self.anchors_)]
+        cross = self.kernel_[np.ix_(targets, self.anchors_)]
         known = ~np.isnan(self.deviations_)
         if self.correlation_ is None:
-            among = self.kernel[np.ix_(self.anchors_, self.anchors_)]
+            among = self.kernel_[np.ix_(self.anchors_, self.anchors_)]
             return self.scale_ * (cross @ _partial_solve(among, self.noise, known, self.unit_))
         solved = _partial_solve(self.correlation_, self._ridge, known, self.unit_)
         return self.scale_ * (cross @ self._prior_inverse @ (self.correlation_ @ solved))

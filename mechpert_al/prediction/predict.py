@@ -223,7 +223,7 @@ def predict(
         effects.readouts,
         model.deviation(rows),
         model.centre_,
-        coverage(knowledge.kernel, anchors)[rows],
+        coverage(getattr(model, "kernel_", knowledge.kernel), anchors)[rows],
         np.asarray(links.sum(axis=1)).ravel() > 0,
         _neighbours(knowledge, rows, anchors, model.weights(rows)),
         predictor,

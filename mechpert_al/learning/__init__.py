@@ -1,0 +1,6 @@
+"""Learning: what measured anchors say of the agents and of the other sources."""
+
+from mechpert_al.learning.adaptive import AdaptiveKriging, learned
+from mechpert_al.learning.mixture import Mixture, learn_mixture
+
+__all__ = ["AdaptiveKriging", "Mixture", "learn_mixture", "learned"]

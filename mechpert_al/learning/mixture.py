@@ -1,0 +1,177 @@
+"""The mixture of layers that predicts the measured anchors best, drawn to what was believed before.
+
+Each mixture of the layers' kernels is asked to predict every measured anchor from the other ones;
+the correlations it meets are its evidence. Mixtures are drawn from a Dirichlet prior, and the mean
+under the posterior is what is used. While few anchors are measured the prior mixture stands; a
+layer of guesses loses its weight within some twenty anchors, whatever it claims of itself.
+
+Only correlations R among the anchors enter: a left-out prediction is a weighted sum of the other
+anchors' unit profiles, so its correlation with the anchor follows from R.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mechpert_al.consensus.kernel import NOISE
+from mechpert_al.consensus.layers import Layers
+
+#: Mixtures drawn from the prior.
+N_MIXTURES = 128
+#: How much one anchor predicted perfectly (r = 1 against 0) adds to the log-evidence.
+SHARPNESS = 10.0
+#: With fewer anchors there is nothing to leave out.
+MIN_ANCHORS = 4
+#: Anchors whose numbers are handled at once, squared: bounds the memory of a step.
+AT_ONCE = 2_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """How far each layer is believed.
+
+    Parameters
+    ----------
+    weights
+        Mean weight of each layer under the posterior; they sum to 1.
+    prior
+        What each weighed beforehand.
+    low, high
+        95 % posterior interval of each weight.
+    alone
+        For each layer the mean correlation with which it alone predicts measured anchors from each
+        other; empty before enough are measured.
+    n_anchors
+        Measured anchors behind it; 0 when the prior stands.
+    """
+
+    weights: Mapping[str, float]
+    prior: Mapping[str, float]
+    low: Mapping[str, float]
+    high: Mapping[str, float]
+    alone: Mapping[str, float]
+    n_anchors: int = 0
+
+
+def learn_mixture(
+    layers: Layers,
+    anchors: np.ndarray,
+    correlation: np.ndarray | None,
+    *,
+    noise: float = NOISE,
+    ridge: float = 2.0,
+) -> Mixture:
+    """Weigh the layers by how well they predict measured anchors from each other.
+
+    Parameters
+    ----------
+    layers
+        Kernels and prior counts.
+    anchors
+        Candidate numbers of the measured anchors, shape (n_anchors,).
+    correlation
+        R: correlations of their centred profiles, shape (n_anchors, n_anchors); None when it could
+        not be estimated, and the prior stands.
+    noise, ridge
+        σ² and λ of the predictor (see `prediction.kriging`).
+    """
+    names = layers.names
+    counts = np.array([layers.counts[name] for name in names])
+    drawn = _mixtures(counts)
+    if correlation is None or len(anchors) < MIN_ANCHORS:
+        return _told(names, counts, drawn, np.full(len(drawn), 1 / len(drawn)))
+    blocks = np.stack([layers.kernels[name][np.ix_(anchors, anchors)] for name in names])
+    tried = np.vstack([np.eye(len(names)), drawn])
+    met = np.concatenate(
+        [
+            left_out_correlations(
+                _unit(np.einsum("mj,jab->mab", part, blocks)), correlation, noise, ridge
+            )
+            for part in np.array_split(tried, max(1, len(tried) * len(anchors) ** 2 // AT_ONCE))
+        ]
+    )
+    evidence = SHARPNESS * met[len(names) :].sum(axis=1)
+    believed = np.exp(evidence - evidence.max())
+    alone = dict(zip(names, met[: len(names)].mean(axis=1).tolist(), strict=True))
+    return _told(names, counts, drawn, believed / believed.sum(), alone, len(anchors))
+
+
+def left_out_correlations(
+    kernels: np.ndarray, correlation: np.ndarray, noise: float = NOISE, ridge: float = 2.0
+) -> np.ndarray:
+    """Correlation of each anchor's profile with its prediction from the other anchors.
+
+    Leaving an anchor out of the two inverses of kriging with denoising is a rank-one downdate
+    each, so no system is solved again.
+
+    Parameters
+    ----------
+    kernels
+        Some kernels among the anchors, shape (n_kernels, n_anchors, n_anchors).
+    correlation
+        R among the anchors.
+    noise, ridge
+        σ² and λ.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_kernels, n_anchors); 0 where nothing is predicted.
+    """
+    size = len(correlation)
+    own = np.arange(size)
+    inverse = np.linalg.inv(kernels + noise * np.eye(size))
+    wiener = np.linalg.inv(correlation + ridge * np.eye(size))
+    first = -inverse / np.einsum("mii->mi", inverse)[:, :, None]
+    first[:, own, own] = 0
+    through = first @ wiener
+    drop = np.einsum("mii->mi", through) / np.diag(wiener)
+    weights = first - ridge * (through - drop[:, :, None] * wiener)
+    weights[:, own, own] = 0
+    products = weights @ correlation
+    sizes = np.einsum("mij,mij->mi", products, weights)
+    with_truth = np.einsum("mii->mi", products)
+    is_told = sizes > 1e-12
+    scale = np.sqrt(np.where(is_told, sizes, 1) * np.maximum(np.diag(correlation), 1e-12))
+    return np.where(is_told, with_truth / scale, 0)
+
+
+def _mixtures(counts: np.ndarray) -> np.ndarray:
+    """Fixed draws from the prior, the prior mean among them, shape (n_mixtures, n_layers)."""
+    drawn = np.random.default_rng(0).dirichlet(counts, N_MIXTURES)
+    return np.vstack([counts / counts.sum(), drawn])
+
+
+def _unit(kernels: np.ndarray) -> np.ndarray:
+    scale = 1 / np.sqrt(np.einsum("mii->mi", kernels))
+    return kernels * scale[:, :, None] * scale[:, None, :]
+
+
+def _told(
+    names: tuple[str, ...],
+    counts: np.ndarray,
+    drawn: np.ndarray,
+    believed: np.ndarray,
+    alone: Mapping[str, float] | None = None,
+    n_anchors: int = 0,
+) -> Mixture:
+    prior = counts / counts.sum()
+    weights = believed @ drawn if n_anchors else prior
+    low, high = (_quantiles(drawn, believed, share) for share in (0.025, 0.975))
+
+    def named(values: np.ndarray) -> dict[str, float]:
+        return dict(zip(names, values.tolist(), strict=True))
+
+    return Mixture(named(weights), named(prior), named(low), named(high), alone or {}, n_anchors)
+
+
+def _quantiles(drawn: np.ndarray, believed: np.ndarray, share: float) -> np.ndarray:
+    """Weighted quantile of each column."""
+    order = np.argsort(drawn, axis=0)
+    reached = np.cumsum(believed[order], axis=0)
+    rows = np.minimum((reached < share).sum(axis=0), len(drawn) - 1)
+    columns = np.arange(drawn.shape[1])
+    return drawn[order[rows, columns], columns]
