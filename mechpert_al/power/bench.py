@@ -139,10 +139,13 @@ class Bench:
         return kernel_by_name(network.on(self.lab.genes), self.lab.genes)
 
     # ------------------------------------------------------------------ what it scores
-    def design(self, kernel: np.ndarray, n: int) -> np.ndarray:
-        """Anchors by expected coverage, in order."""
-        ties = np.argsort(np.argsort(self._order))
-        picks = greedy(ExpectedCoverage(kernel), self.pool, n, tie_ranks=ties).picks
+    def design(
+        self, kernel: np.ndarray, n: int, given: np.ndarray | tuple[int, ...] = ()
+    ) -> np.ndarray:
+        """The next n anchors by expected coverage, in order, with those given there already."""
+        ties = np.argsort(self._order)
+        free = np.setdiff1d(self.pool, given)
+        picks = greedy(ExpectedCoverage(kernel), free, n, given=given, tie_ranks=ties).picks
         return np.array(picks, dtype=int)
 
     def random(self, n: int, draw: int) -> np.ndarray:

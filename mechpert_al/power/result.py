@@ -139,9 +139,7 @@ class _Table:
 
     def __init__(self, rows: Sequence[Mapping[Key, float]], seed: int) -> None:
         self.values = {key: np.array([row[key] for row in rows]) for key in rows[0]}
-        n = len(rows)
-        generator = random_generator(seed, "power bootstrap")
-        self.weights = generator.multinomial(n, np.full(n, 1 / n), N_DRAWS) / n
+        self.weights = bootstrap_weights(len(rows), seed)
 
     def draws(self, key: Key) -> np.ndarray:
         """Resampled means, shape (N_DRAWS,)."""
@@ -172,6 +170,12 @@ class _Table:
     def one_screen(self, key: Key, rival: Key) -> dict[str, float]:
         """The gain in one further lab: Student's prediction interval."""
         return prediction_interval(self.values[key] - self.values[rival])
+
+
+def bootstrap_weights(n_labs: int, seed: int) -> np.ndarray:
+    """Shares of resampled labs, shape (N_DRAWS, n_labs); times values they give resampled means."""
+    generator = random_generator(seed, "power bootstrap")
+    return generator.multinomial(n_labs, np.full(n_labs, 1 / n_labs), N_DRAWS) / n_labs
 
 
 def prediction_interval(values: np.ndarray, level: float = 0.95) -> dict[str, float]:
