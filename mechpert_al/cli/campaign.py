@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mechpert_al.cli.convert_options import convert_options
+from mechpert_al.cli.convert_options import convert_options, reading_shown
 from mechpert_al.cli.groups import Group
 from mechpert_al.cli.options import json_option, seed_option
 from mechpert_al.cli.output import print_json, say, table
@@ -51,15 +51,16 @@ def new(
     """Begin a campaign in the folder DIR."""
     from mechpert_al.campaign import Campaign
 
-    begun = Campaign.create(
-        folder,
-        panel,
-        effects=effects,
-        network=network,
-        candidates=candidates,
-        seed=seed,
-        name=name,
-    )
+    with reading_shown():
+        begun = Campaign.create(
+            folder,
+            panel,
+            effects=effects,
+            network=network,
+            candidates=candidates,
+            seed=seed,
+            name=name,
+        )
     _tell(begun.ground.notices)
     if as_json:
         print_json(
@@ -156,7 +157,8 @@ def ingest(folder: Path, file: Path, as_json: bool, **options: Any) -> None:
     nobody ordered. A file that says nothing new changes nothing.
     """
     opened = _opened(folder)
-    intake = opened.ingest(file, **options)
+    with reading_shown():
+        intake = opened.ingest(file, **options)
     for line in (*intake.report.lines(), *opened.notices):
         say(line)
     if as_json:
@@ -304,7 +306,8 @@ def verify(folder: Path, as_json: bool) -> None:
     """Check every record and file against the journal; write derived files that are wrong again."""
     from mechpert_al.campaign import Campaign
 
-    found = Campaign.open(folder).verify()
+    with reading_shown():
+        found = Campaign.open(folder).verify()
     if as_json:
         print_json(
             {

@@ -1,11 +1,22 @@
-"""The options that say how measurements are to be read."""
+"""The options that say how measurements are to be read, and how far the reading is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from mechpert_al.cli.output import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+#: Seconds before a reading is worth showing.
+PATIENCE = 2.0
 
 OPTIONS = (
     click.option(
@@ -87,3 +98,63 @@ def convert_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(OPTIONS):
         command = option(command)
     return command
+
+
+@contextmanager
+def reading_shown(console: Console | None = None) -> Iterator[None]:
+    """Show how far the reading of large files is: on stderr, in terminals, after two seconds.
+
+    Parameters
+    ----------
+    console
+        By default that of stderr.
+    """
+    from rich.console import Console
+
+    from mechpert_al.effects.progress import watched
+
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    shown = _Bars(console)
+    try:
+        with watched(shown):
+            yield
+    finally:
+        shown.stop()
+
+
+class _Bars:
+    """A bar for each thing that is being read; none while it is quick."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.begun = time.monotonic()
+        self.bars: Progress | None = None
+        self.tasks: dict[str, TaskID] = {}
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        if self.bars is None:
+            if time.monotonic() - self.begun < PATIENCE:
+                return
+            self.bars = _progress(self.console)
+            self.bars.start()
+        if what not in self.tasks:
+            self.tasks[what] = self.bars.add_task(clean(what), total=total)
+        self.bars.update(self.tasks[what], completed=done, total=total)
+
+    def stop(self) -> None:
+        """Take the bars away."""
+        if self.bars is not None:
+            self.bars.stop()
+
+
+def _progress(console: Console) -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    what = TextColumn("{task.description}", markup=False)
+    return Progress(
+        what, BarColumn(), MofNCompleteColumn(), Remaining(), console=console, transient=True
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mechpert_al.cli.convert_options import convert_options
+from mechpert_al.cli.convert_options import convert_options, reading_shown
 from mechpert_al.cli.groups import Group
 from mechpert_al.cli.options import json_option
 from mechpert_al.cli.output import print_json, say, table
@@ -52,7 +52,8 @@ def convert(file: Path, out: Path, as_json: bool, **options: Any) -> None:
     source = resolve(file)
     if out.exists() and out.samefile(source):
         raise UsageError(f"{out} is the file to be converted", "Write to another file.")
-    found, report = turn(source, **options)
+    with reading_shown():
+        found, report = turn(source, **options)
     write_effects(found, out)
     _tell(report)
     if as_json:
@@ -70,7 +71,8 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
     from mechpert_al.datasets import resolve
     from mechpert_al.effects import read_with_report
 
-    read = [(file, *read_with_report(resolve(file))) for file in files]
+    with reading_shown():
+        read = [(file, *read_with_report(resolve(file))) for file in files]
     together = _united([(file, found) for file, found, _ in read])
     reports = [report for _, _, report in read if report is not None]
     for report in reports:

@@ -185,13 +185,11 @@ def _add_up(matrix: StoredMatrix, plan: GroupPlan, checked: _Checked, n_values: 
             values = block if to_readout is None else (block @ to_readout).tocsr()
             if checked.is_counts:
                 values = _scaled(values, totals[cells])
-            adder.add(values, cells, np.arange(plan.n_readouts))
+            adder.add(values, cells, None)
     is_empty = totals == 0 if checked.is_counts else np.zeros(len(totals), dtype=bool)
     used = plan.group[(plan.group >= 0) & ~is_empty]
     n_cells = np.bincount(used, minlength=plan.n_groups)
-    return GroupSums(
-        n_cells, adder.sums, adder.squares, adder.own_sums, adder.control_sums, is_empty
-    )
+    return GroupSums(n_cells, *adder.totals(), adder.own_sums, adder.control_sums, is_empty)
 
 
 class _Adder:
@@ -200,32 +198,52 @@ class _Adder:
     def __init__(self, plan: GroupPlan, logged: bool) -> None:
         self.plan = plan
         self.logged = logged
-        self.sums = np.zeros((plan.n_groups, plan.n_readouts))
-        self.squares = np.zeros_like(self.sums)
+        self._sums = np.zeros(plan.n_groups * plan.n_readouts)  # in steps of the grid
+        self._squares = np.zeros(plan.n_groups * plan.n_readouts)
+        self.own = np.append(plan.own_readout, np.full(plan.n_controls, -1))
         self.own_sums = np.zeros(plan.n_perturbations)
         self.control_sums = np.zeros((plan.n_controls, plan.n_readouts))
 
-    def add(self, values: sparse.spmatrix, cells: slice, readouts: np.ndarray) -> None:
-        """Add a block: some cells × some readouts."""
-        plan, entries = self.plan, values.tocoo()
-        group = plan.group[cells][entries.row]
+    def add(
+        self,
+        values: sparse.csr_matrix | sparse.csc_matrix,
+        cells: slice,
+        readouts: np.ndarray | None,
+    ) -> None:
+        """Add a block: some cells × some readouts (None: all, in their order)."""
+        plan, plain = self.plan, values.data
+        group, readout = _entries(values, plan.group[cells], readouts)
         is_used = group >= 0
-        group, readout = group[is_used], readouts[entries.col[is_used]]
-        plain = entries.data[is_used]
+        if not is_used.all():
+            group, readout, plain = group[is_used], readout[is_used], plain[is_used]
         value = np.log1p(plain) if self.logged else plain
         place = group * plan.n_readouts + readout
-        np.add.at(self.sums.reshape(-1), place, _on_grid(value))
-        np.add.at(self.squares.reshape(-1), place, _on_grid(value**2))
-        is_control = group >= plan.n_perturbations
+        np.add.at(self._sums, place, np.rint(value * _GRID))
+        np.add.at(self._squares, place, np.rint(value * value * _GRID))
+        controls = np.flatnonzero(group >= plan.n_perturbations)
         first = plan.n_perturbations * plan.n_readouts
-        np.add.at(self.control_sums.reshape(-1), place[is_control] - first, plain[is_control])
-        own = np.append(plan.own_readout, np.full(plan.n_controls, -1))
-        is_own = own[group] == readout
-        np.add.at(self.own_sums, group[is_own], plain[is_own])
+        np.add.at(self.control_sums.reshape(-1), place[controls] - first, plain[controls])
+        own = np.flatnonzero(self.own[group] == readout)
+        np.add.at(self.own_sums, group[own], plain[own])
+
+    def totals(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sums of the values and of their squares, shape (n_groups, n_readouts)."""
+        shape = self.plan.n_groups, self.plan.n_readouts
+        for sums in (self._sums, self._squares):
+            sums /= _GRID
+        return self._sums.reshape(shape), self._squares.reshape(shape)
 
 
-def _on_grid(values: np.ndarray) -> np.ndarray:
-    return np.rint(values * _GRID) / _GRID
+def _entries(
+    block: sparse.csr_matrix | sparse.csc_matrix, group: np.ndarray, readouts: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Group and readout of each stored number of a block."""
+    n_each = np.diff(block.indptr)
+    if block.format == "csr":
+        readout = block.indices if readouts is None else readouts[block.indices]
+        return np.repeat(group, n_each), readout
+    each = np.arange(block.shape[1]) if readouts is None else readouts
+    return group[block.indices], np.repeat(each, n_each)
 
 
 def _column_map(plan: GroupPlan) -> sparse.csr_matrix:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from mechpert_al.effects.progress import tell
 from mechpert_al.errors import DataError
 
 BLOCK_VALUES = 1 << 21
@@ -68,6 +69,7 @@ class StoredMatrix:
             for start in range(0, self.shape[0], step):
                 rows = slice(start, min(start + step, self.shape[0]))
                 yield rows, self.stored[rows]
+                tell(f"{self.place}: rows", rows.stop, self.shape[0])
         else:
             yield from self._compressed_blocks(n_values)
 
@@ -90,6 +92,7 @@ class StoredMatrix:
             size = (stop - start, n_minor) if self.form == "csr" else (n_minor, stop - start)
             yield slice(start, stop), make((data, indices, local), shape=size)
             start = stop
+            tell(f"{self.place}: {'rows' if self.form == 'csr' else 'columns'}", start, n_major)
 
     def dense(self, dtype: Any = np.float32) -> np.ndarray:
         """The whole matrix; what a sparse one does not store is zero, not missing."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mechpert_al.effects.progress import tell
 from mechpert_al.errors import DataError
 from mechpert_al.textfile import TextFile
 
@@ -107,6 +108,7 @@ class DelimitedFile:
                     "must stand in quotes.",
                 )
             yield Record(record.line, fields)
+            tell(f"{self.path}: lines", record.line)
 
 
 def _delimiter(source: TextFile) -> str:
