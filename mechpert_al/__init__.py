@@ -16,6 +16,7 @@ _PUBLIC = {
     "EffectTable": "mechpert_al.effects",
     "read_panel": "mechpert_al.agents",
     "Panel": "mechpert_al.agents",
+    "ask": "mechpert_al.agents.live",
     "read_network": "mechpert_al.networks",
     "ConsensusNetwork": "mechpert_al.consensus",
     "Knowledge": "mechpert_al.consensus",

@@ -122,7 +122,9 @@ def _checked(
 def _dropped(agent: str, answer: Answer, proposal: Any, reason: str) -> Dropped:
     gene = str(proposal.get("gene", "")) if isinstance(proposal, Mapping) else ""
     text = json.dumps(proposal, ensure_ascii=False, default=str)[:300]
-    return Dropped(agent, _written(answer.target), _written(gene), reason, answer.line, _written(text))
+    return Dropped(
+        agent, _written(answer.target), _written(gene), reason, answer.line, _written(text)
+    )
 
 
 def _is_writable(text: str) -> bool:

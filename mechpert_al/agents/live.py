@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mechpert_al.agents import budget
 from mechpert_al.agents.asking import Run
-from mechpert_al.agents.description import Description
+from mechpert_al.agents.description import Description, read_description
 from mechpert_al.agents.duty import Patience
 from mechpert_al.agents.faults import Fault
 from mechpert_al.agents.folder import PanelFolder, refuse_other
@@ -164,9 +164,9 @@ def _network(description: Description) -> PriorNetwork:
 
 
 def ask(
-    description: Description,
+    description: Description | str | Path,
     candidates: Sequence[str],
-    targets: Sequence[str],
+    targets: Sequence[str] | None,
     folder: str | Path,
     *,
     evidence: Mapping[str, str] | None = None,
@@ -180,9 +180,11 @@ def ask(
     Parameters
     ----------
     description
-        Whom to ask.
-    candidates, targets
-        See `questions_of`.
+        Whom to ask: a panel description, its TOML file, or the name of a shipped one.
+    candidates
+        Genes that may be proposed, at least two.
+    targets
+        Genes to ask about, all of them candidates; None for all candidates.
     folder
         The panel folder; one from an earlier run is completed.
     evidence
@@ -199,15 +201,26 @@ def ask(
     patience
         Pauses between tries.
 
+    Returns
+    -------
+    Asked
+        With the targets that stayed unanswered, and why; ``read_panel(folder)`` reads the answers.
+
     Raises
     ------
     BackendError
         No server can answer, or none any more; what was answered is kept.
+    DataError, ConfigError
+        The description is wrong, the candidates are too few or do not fit into a prompt, or a
+        target is none of them.
     KeyboardInterrupt
         As it came; what was answered is kept and the folder is written.
     """
     place = Path(folder)
     refuse_other(place)
+    if not isinstance(description, Description):
+        description = read_description(description)
+    wanted = _wanted(targets, candidates, note)
     with closing(connect(description, hosts)) as joined:
         for fault in joined.faults:
             note(f"Left out: {fault.message} {fault.hint}")
@@ -215,7 +228,7 @@ def ask(
         _refuse_unknown(description, models, joined)
         refuse_thoughtless(description, models)
         abilities = {name: can for name, (_, can) in models.items()}
-        questions = questions_of(description, candidates, targets, abilities, evidence)
+        questions = questions_of(description, candidates, wanted, abilities, evidence)
         for name, n_shown in questions.shown.items():
             if n_shown < len(candidates):
                 note(f"{name}: {n_shown} of {len(candidates)} candidates fit into a prompt")
@@ -232,6 +245,18 @@ def ask(
             fault = asked.left_out[host]
             note(f"Left out on the way: {fault.message} {fault.hint}")
         return asked
+
+
+def _wanted(
+    targets: Sequence[str] | None, candidates: Sequence[str], note: Callable[[str], None]
+) -> Sequence[str]:
+    """The genes to ask about, by the names that they have among the candidates."""
+    if targets is None or set(targets) <= set(candidates):
+        return candidates if targets is None else targets
+    matched, renamed = matched_targets(targets, candidates)
+    for line in renamed:
+        note(line)
+    return matched
 
 
 def _models_before(place: Path) -> dict[str, tuple[Model, Abilities]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import mechpert_al as mp
 from mechpert_al.agents import read_panel
 from mechpert_al.agents.answers import judge
 from mechpert_al.agents.description import Description, completed
@@ -247,3 +248,17 @@ def test_many_candidates_are_not_enumerated(tmp_path: Path) -> None:
     assert not read_panel(tmp_path).dropped
     gene = server.asked[0]["format"]["properties"]["regulators"]["items"]["properties"]["gene"]
     assert "enum" not in gene
+
+
+def test_a_panel_is_asked_in_one_line_of_python(tmp_path: Path) -> None:
+    (tmp_path / "toy.toml").write_text(
+        'name = "toy"\nmodel = "fake:1b"\n[agent.one]\nlens_text = "Look."\n'
+    )
+    with FakeOllama() as server:
+        asked = mp.ask(
+            tmp_path / "toy.toml", GENES[:5], None, tmp_path / "panel", hosts=[server.host]
+        )
+        with pytest.raises(DataError, match="TP53"):
+            mp.ask(tmp_path / "toy.toml", GENES, ["TP53"], tmp_path / "p", hosts=[server.host])
+    assert asked.unanswered == {"one": []}
+    assert mp.read_panel(asked.folder).answered["one"] == set(GENES[:5])
