@@ -211,8 +211,12 @@ class _Adder:
         readouts: np.ndarray | None,
     ) -> None:
         """Add a block: some cells × some readouts (None: all, in their order)."""
-        plan, plain = self.plan, values.data
-        group, readout = _entries(values, plan.group[cells], readouts)
+        plan, group = self.plan, self.plan.group[cells]
+        if values.format == "csr":  # neighbours in memory are faster to add to
+            order = np.argsort(group, kind="stable")
+            values, group = values[order], group[order]
+        plain = values.data
+        group, readout = _entries(values, group, readouts)
         is_used = group >= 0
         if not is_used.all():
             group, readout, plain = group[is_used], readout[is_used], plain[is_used]
