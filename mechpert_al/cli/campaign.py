@@ -340,12 +340,14 @@ def rebuild(folder: Path) -> None:
 def report(folder: Path, out: Path | None, as_json: bool) -> None:
     """Write a report of the campaign: one HTML file that needs nothing else."""
     from mechpert_al.report.campaign import campaign_report
+    from mechpert_al.cli.output import command_line, told_report
 
-    path = campaign_report(_opened(folder), out or folder / "report.html")
+    written = campaign_report(_opened(folder), out or folder / "report.html", command_line())
     if as_json:
-        print_json({"out": path})
+        print_json({"out": written.path, "failures": [one._asdict() for one in written.failures]})
     else:
-        click.echo(path)
+        click.echo(written.path)
+    told_report(written)
 
 
 def _opened(folder: Path) -> Campaign:

@@ -1,37 +1,33 @@
-"""The report of a campaign: one HTML file that needs nothing else."""
+"""The report of a campaign: which genes, why these, how sure, and what came before."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mechpert_al import atomic
+import numpy as np
+
+from mechpert_al.agents.panel import Panel, read_panel
 from mechpert_al.campaign import Campaign
-from mechpert_al.display import html_table
-
-PAGE = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 72rem; margin: auto; padding: 1rem }}
-table {{ border-collapse: collapse; margin: 1rem 0 }}
-th, td {{ text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0 }}
-thead th {{ border-bottom: 1px solid }}
-caption {{ text-align: left; font-weight: 600 }}
-</style>
-<h1>{title}</h1>
-{body}
-</html>
-"""
+from mechpert_al.campaign.status import Status
+from mechpert_al.consensus.kernel import coverage
+from mechpert_al.consensus.knowledge import Knowledge
+from mechpert_al.datasets import resolve
+from mechpert_al.design import Batch
+from mechpert_al.evaluation.inputs import digest
+from mechpert_al.report import agents
+from mechpert_al.report.cards import Card, Cell, Column, Figure, Part, Table, Words, number
+from mechpert_al.report.coverage import Point, coverage_chart
+from mechpert_al.report.looks import PAGE
+from mechpert_al.report.neighbourhoods import gene_map, map_chart
+from mechpert_al.report.page import Written, write_page
+from mechpert_al.report.provenance import notices_card, provenance_card, recorded_line
 
 
-def campaign_report(campaign: Campaign, path: str | Path) -> Path:
-    """Write the report of a campaign.
+def campaign_report(campaign: Campaign, path: str | Path, command: str = "") -> Written:
+    """Write the report of a campaign as one HTML file.
 
     Parameters
     ----------
@@ -39,49 +35,283 @@ def campaign_report(campaign: Campaign, path: str | Path) -> Path:
         The campaign.
     path
         The HTML file.
+    command
+        The command that made it, for the record.
     """
-    path = Path(path)
-    state, status = campaign.state, campaign.status()
-    parts = [
-        _paragraphs(status.lines()),
-        _paragraphs(f"Note: {notice}" for notice in status.notices),
-        html_table(
-            [{"genes": what, "n": n, "which": which} for what, n, which in status.facts()],
+    story = Story(campaign, command)
+    return write_page(
+        path,
+        f"Campaign {campaign.state.name}",
+        story.cards(),
+        lead=story.lead,
+        banner=story.banner,
+    )
+
+
+class Story:
+    """What a campaign's report tells; each thing is computed once, when a card asks for it."""
+
+    def __init__(self, campaign: Campaign, command: str = "") -> None:
+        self.campaign = campaign
+        self.command = command
+        self.state = campaign.state
+
+    # ------------------------------------------------------------------ what it is made of
+    @cached_property
+    def status(self) -> Status:
+        """Coverage now and later, facts, notices."""
+        return self.campaign.status()
+
+    @cached_property
+    def panel_path(self) -> Path:
+        """Where the panel is."""
+        return resolve(self.campaign.settings.panel.path, self.campaign.folder.settings)
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The panel as it was read, with what was dropped."""
+        return read_panel(self.panel_path, self.campaign.settings.panel.agents)
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """What is known of the genes, the pending ones included."""
+        return self.campaign.knowledge.extended(list(self.state.pending))
+
+    def covered_by(self, genes: Any) -> np.ndarray:
+        """Expected explained fraction of each gene once these are measured."""
+        index = self.knowledge.consensus.index
+        rows = [index[gene] for gene in genes if gene in index]
+        return coverage(self.knowledge.kernel, np.array(rows, dtype=int))
+
+    @property
+    def lead(self) -> str:
+        """The campaign in a sentence."""
+        state = self.state
+        return (
+            f"{len(state.measured)} genes measured, {len(state.pending)} pending, "
+            f"{len(state.rounds)} rounds, {len(self.campaign.candidates)} candidates."
+        )
+
+    @cached_property
+    def banner(self) -> list[str]:
+        """That the agents were recorded, where they were."""
+        about = self.panel.about
+        return [recorded_line(self.panel.name, about)] if about.get("recorded") else []
+
+    # ------------------------------------------------------------------ cards
+    def cards(self) -> list[Card]:
+        """All cards, in order."""
+        latest = len(self.state.rounds)
+        title = f"Round {latest}: the batch to order" if latest else "The batch"
+        return [
+            Card(title, lambda: list(self.batches())),
+            Card("Where it stands", lambda: list(self.standing())),
+            Card("Map of the neighbourhoods", lambda: list(self.map())),
+            Card("Coverage so far and to come", lambda: list(self.coverage())),
+            Card("How far to trust the agents", lambda: list(agents.reliability(self))),
+            Card("What was dropped, and why", lambda: list(agents.dropped(self))),
+            Card("Deliveries", lambda: list(self.deliveries())),
+            notices_card([*self.status.notices, *self.campaign.ground.notices]),
+            self.provenance(),
+        ]
+
+    def batches(self) -> Iterator[Part]:
+        """The last batch, then earlier ones, folded."""
+        if not self.state.rounds:
+            yield Words(["Nothing was proposed yet: mechpert-al campaign propose DIR -n 24"])
+        for round_number in range(len(self.state.rounds), 0, -1):
+            batch = self.campaign.order(round_number)
+            yield self._batch_table(batch, round_number)
+            left = ", ".join(f"{n} {what}" for what, n in batch.left_out.items() if n)
+            if left and round_number == len(self.state.rounds):
+                yield Words([f"Not proposed: {left}."])
+
+    def _batch_table(self, batch: Batch, round_number: int) -> Table:
+        has_costs = any(pick.cost is not None for pick in batch)
+        has_groups = any(pick.group for pick in batch)
+        more = [
+            *([Column("group")] if has_groups else []),
+            *([Column("cost", True)] if has_costs else []),
+        ]
+        return Table(
+            f"Round {round_number}: {len(batch)} genes by {batch.strategy}, in this order",
+            [
+                Column("#", True, "place in the batch"),
+                Column("gene"),
+                Column("state"),
+                Column("coverage", True, "mean expected explained fraction of all candidates, "
+                       "once it and those before it are measured"),
+                Column("adds", True, "what it adds to the strategy's objective"),
+                Column("new", True, "other genes that come into reach"),
+                Column("newly covered"),
+                Column("agents", help="agents that link it to the genes it covers"),
+                Column("why"),
+                *more,
+            ],
+            [
+                (
+                    pick.rank,
+                    pick.gene,
+                    self.state_of(pick.gene),
+                    Cell(f"{100 * pick.coverage_after:.1f} %", pick.coverage_after),
+                    number(pick.utility, ".2f"),
+                    len(pick.newly_covered),
+                    ", ".join(pick.newly_covered),
+                    ", ".join(pick.agents),
+                    pick.reason,
+                    *([pick.group] if has_groups else []),
+                    *([pick.cost] if has_costs else []),
+                )
+                for pick in batch
+            ],
+            is_folded=round_number != len(self.state.rounds),
+            head=1,
+        )  # fmt: skip
+
+    def state_of(self, gene: str) -> str:
+        """What the campaign knows of a gene, in a word."""
+        state = self.state
+        for name in ("measured", "pending", "failed", "abandoned"):
+            if gene in getattr(state, name):
+                return name
+        return ""
+
+    def standing(self) -> Iterator[Part]:
+        """The outlook in words, and which genes are what."""
+        yield Words(self.status.lines())
+        yield Table(
             "What is known of the genes",
-        ),
-        html_table(
-            [{"further genes": n, "coverage": f"{value:.1%}"} for n, value in status.outlook.curve],
-            "Coverage by further genes",
-        ),
-        html_table(_deliveries(campaign), "Deliveries"),
-    ]
-    for number in range(len(state.rounds), 0, -1):
-        batch = campaign.order(number)
-        rows = [_shown(row) for row in batch.rows()]
-        parts.append(html_table(rows, f"Round {number}: {len(batch)} genes by {batch.strategy}"))
-    page = PAGE.format(title=escape(f"Campaign {state.name}"), body="\n".join(parts))
-    atomic.write_bytes(path, page.encode())
-    return path
+            [Column("genes"), Column("n", True), Column("which")],
+            self.status.facts(),
+        )
 
-
-def _paragraphs(lines: Any) -> str:
-    return "\n".join(f"<p>{escape(line)}</p>" for line in lines)
-
-
-def _deliveries(campaign: Campaign) -> Sequence[Mapping[str, Any]]:
-    return [
-        {
-            "when": event.time,
-            "file": event.file,
-            "measured": event.genes,
-            "replaced": event.replaced,
-            "pooled": event.pooled,
-            "not ordered": event.not_ordered,
+    def map(self) -> Iterator[Part]:
+        """Every gene among its neighbours."""
+        state, following = self.state, self.status.outlook.next
+        states = dict.fromkeys(self.status.excluded, "excluded")
+        states |= dict.fromkeys(following.genes if following else (), "proposed next")
+        states |= dict.fromkeys(state.pending, "pending")
+        states |= dict.fromkeys(state.measured, "measured")
+        reasons = {
+            pick.gene: f"round {number}: {pick.reason}"
+            for number in range(1, len(state.rounds) + 1)
+            for pick in self.campaign.order(number)
         }
-        for event in campaign.state.deliveries
-    ]
+        found = gene_map(self.knowledge, states, self.covered_by(state.measured), reasons)
+        yield Figure(
+            "map",
+            map_chart(found, PAGE),
+            "Map of the candidates: genes that the agents link lie near each other. Search for a "
+            "gene above to read what is shown at its point.",
+            "Near = alike by the consensus of the agents; lines are the strongest links. Within "
+            "reach: at least a tenth of the profile is expected to be explained by what is "
+            "measured. Genes that no agent links stand in rows below. Click in the legend to see "
+            "one kind alone.",
+            found.details,
+        )
+        if found.n_left_out:
+            yield Words(
+                [
+                    f"{found.n_left_out} unmeasured genes with the fewest links are not drawn; "
+                    "all of them count in every number."
+                ]
+            )
 
+    def coverage(self) -> Iterator[Part]:
+        """Coverage after each delivery, with what is pending, and by further batches."""
+        points = self.coverage_points()
+        yield Figure(
+            "coverage",
+            coverage_chart(points, PAGE),
+            "Mean expected explained fraction of all candidates against number of measured genes; "
+            "the numbers are in the table.",
+            "Solid: measured. Dashed: pending, then further batches as the strategy would choose "
+            "them now.",
+        )
+        yield Table(
+            "Mean expected explained fraction of all candidates",
+            [Column("when"), Column("genes", True), Column("coverage", True)],
+            [
+                (one.when, one.n, Cell(f"{100 * one.coverage:.1f} %", one.coverage))
+                for one in {one.when: one for one in points}.values()
+            ],
+        )
 
-def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("rank", "gene", "utility", "coverage_after", "newly_covered", "reason")
-    return {name.replace("_", " "): row[name] for name in names}
+    def coverage_points(self) -> list[Point]:
+        """The course of coverage so far and to come."""
+        state, told = self.state, self.status.outlook
+        points = [Point("at the beginning", 0, 0.0, "measured")]
+        there: dict[str, None] = {}
+        for delivery in state.deliveries:
+            there |= dict.fromkeys(gene for gene in delivery.genes if gene in state.measured)
+            share = float(self.covered_by(there).mean())
+            points.append(Point(f"after {delivery.file}", len(there), share, "measured"))
+        points.append(Point("now", len(state.measured), told.now, "measured"))
+        ahead = len(state.measured) + len(state.pending)
+        points.append(Point("now", len(state.measured), told.now, "to come"))
+        points.append(Point("with what is pending", ahead, told.after_pending, "to come"))
+        points += [
+            Point(f"with {n} further genes", ahead + n, share, "to come")
+            for n, share in told.curve[1:]
+        ]
+        return points
+
+    def deliveries(self) -> Iterator[Part]:
+        """What came, when, and what of it does not count."""
+        yield Table(
+            "Accepted files",
+            [
+                Column("file"),
+                Column("when"),
+                Column("measured", True),
+                Column("which"),
+                Column("replaced"),
+                Column("pooled"),
+                Column("not ordered"),
+                Column("SHA-256"),
+            ],
+            [
+                (
+                    one.file,
+                    one.time,
+                    len(one.genes),
+                    one.genes,
+                    one.replaced,
+                    one.pooled,
+                    one.not_ordered,
+                    one.sha256,
+                )
+                for one in self.state.deliveries
+            ],
+        )
+
+    def provenance(self) -> Card:
+        """Models, digests, files, hashes, versions, command."""
+        settings = self.campaign.settings
+        place = self.campaign.folder.settings
+        named = {
+            "panel": settings.panel.path,
+            "network": settings.network.path if settings.network else None,
+            "candidates": settings.candidates,
+        }
+        files = [
+            {"role": role, "name": str(name), "sha256": digest(resolve(name, place))}
+            for role, name in named.items()
+            if name
+        ]
+        files.append(
+            {
+                "role": "journal",
+                "name": self.campaign.folder.journal.path.name,
+                "sha256": digest(self.campaign.folder.journal.path),
+            }
+        )
+        contents = {
+            "consensus": self.knowledge.consensus.content_hash,
+            "consensus when begun": self.state.created.consensus,
+            "campaign begun by version": self.state.created.version,
+            "records in the journal": self.state.n_records,
+            "panel": {key: value for key, value in self.panel.about.items() if key != "agents"},
+            "agents": self.panel.about.get("agents", {}),
+        }
+        return provenance_card(self.command, files, settings.model_dump(), contents)

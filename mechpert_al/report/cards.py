@@ -11,7 +11,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from mechpert_al.errors import MechPertError
@@ -45,7 +45,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a caption; the first cell of a row is its head.
+    """Rows under a caption.
 
     Parameters
     ----------
@@ -57,12 +57,15 @@ class Table:
         Cells: text, numbers, None, or `Cell`.
     is_folded
         Whether the table is closed until asked for.
+    head
+        Which cell of a row is its head.
     """
 
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Any]]
     is_folded: bool = False
+    head: int = 0
 
     @property
     def cells(self) -> list[list[Cell]]:
@@ -137,9 +140,9 @@ def _checked(part: Part) -> Part:
     if isinstance(part, Figure):
         chart = part.chart if isinstance(part.chart, Mapping) else part.chart.to_dict()
         json.dumps(chart, allow_nan=False)
-        return Figure(part.name, chart, part.alt, part.caption, part.details)
+        return replace(part, chart=chart)
     if isinstance(part, Table):
-        return Table(part.caption, part.columns, part.cells, part.is_folded)
+        return replace(part, rows=part.cells)
     return part
 
 

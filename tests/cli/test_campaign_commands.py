@@ -433,8 +433,9 @@ def test_report_is_one_file_of_escaped_text(cli, panel, partial, tmp_path):
     assert written.out == f"{folder / 'report.html'}\n"
     for shown in ("EIF2B4", "a_first_delivery.csv", "Round 1: 4 genes", "&lt;script&gt;"):
         assert shown in page
-    assert "<script" not in page
-    assert "http" not in page
+    assert "<script>alert" not in page
+    assert 'src="http' not in page
+    assert "default-src 'none'" in page
 
 
 @pytest.mark.parametrize(
