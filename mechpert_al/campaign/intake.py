@@ -290,7 +290,9 @@ def notices_of(
     notices = []
     if not is_copied:
         notices.append(
-            f"{prepared.file} is too large to be copied: its effects are kept, and its SHA-256"
+            f"{prepared.file} is not copied ("
+            f"{'a folder' if prepared.path.is_dir() else 'too large'}): its effects are kept, and "
+            "its SHA-256"
         )
     if earlier is not None:
         more = [name for name in delivery.effects.readouts if name not in set(earlier.readouts)]

@@ -39,7 +39,14 @@ OPTIONS = (
     click.option(
         "--batch", metavar="COLUMN", help="Compare cells with the controls of their own batch."
     ),
-    click.option("--layer", metavar="NAME", help="Matrix to read in place of X."),
+    click.option(
+        "--layer", metavar="NAME", help="Matrix to read in place of X: a layer, or raw/X."
+    ),
+    click.option(
+        "--guide-calls",
+        metavar="FILE",
+        help="Table with the labels of the cells, by barcode; found beside Cell Ranger's counts.",
+    ),
     click.option(
         "--min-cells",
         type=click.IntRange(min=1),
@@ -86,9 +93,9 @@ OPTIONS = (
     ),
 )
 NAMES = (
-    "kind", "perturbation", "perturbation_name", "control", "batch", "layer", "min_cells",
-    "readout_names", "duplicated_readouts", "duplicated_rows", "keep_own_readout", "shrink",
-    "absent", "infinite",
+    "kind", "perturbation", "perturbation_name", "control", "batch", "layer", "guide_calls",
+    "min_cells", "readout_names", "duplicated_readouts", "duplicated_rows", "keep_own_readout",
+    "shrink", "absent", "infinite",
 )  # fmt: skip
 """Arguments that a command with these options receives: the options of `effects.convert`."""
 

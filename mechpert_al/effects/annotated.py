@@ -16,10 +16,14 @@ from typing import Any, Self
 
 import numpy as np
 
+from mechpert_al.effects import tenx
+from mechpert_al.effects.cell_table import Frame, read_cell_table
 from mechpert_al.effects.stored_matrix import StoredMatrix
 from mechpert_al.errors import DataError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+RAW = "raw/X"
+"""The matrix that scanpy keeps aside, with columns of its own; asked for like a layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +49,19 @@ class Labels:
 
 
 class AnnotatedFile:
-    """An AnnData file or store, open for reading.
+    """An AnnData file or store, or what can be read as one, open for reading.
 
     Use it as a context manager.
+
+    Parameters
+    ----------
+    path
+        AnnData (.h5ad, .zarr), or counts as Cell Ranger writes them (.h5, or a folder with
+        matrix.mtx).
+    layer
+        Which matrix will be asked for: ``raw/X`` has columns of its own.
+    guide_calls
+        A table that says more of each cell, by its barcode.
 
     Raises
     ------
@@ -55,9 +69,19 @@ class AnnotatedFile:
         If the file is missing, is no AnnData, or a part of it cannot be read.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        layer: str | None = None,
+        guide_calls: str | Path | None = None,
+    ) -> None:
         self.path = Path(path)
-        self.root = _opened(self.path)
+        self.notes: tuple[str, ...] = ()
+        self._file = _opened(self.path)
+        self.root = _raw(self._file, self.path) if layer == RAW else self._file
+        if tenx.is_tenx(self.root):
+            self.root = tenx.as_annotated(self.root, self.path)
+            guide_calls = guide_calls or tenx.calls_beside(self.path)
         missing = [part for part in ("obs", "var") if part not in self.root]
         if missing:
             self.close()
@@ -65,6 +89,28 @@ class AnnotatedFile:
                 f"{self.path}: no AnnData file, it has no {' and no '.join(missing)}",
                 "An AnnData file is written by anndata's write_h5ad or write_zarr.",
             )
+        if guide_calls is not None:
+            self._join(guide_calls)
+
+    def _join(self, guide_calls: str | Path) -> None:
+        """Put the columns of a table of cells beside those of ``obs``."""
+        if _is_array(self.root["obs"]):
+            raise DataError(
+                f"{self.path}: obs is one compound array, as anndata before 0.7 wrote it",
+                "Write the file again with a newer anndata, or put the labels into obs.",
+            )
+        columns, notes = read_cell_table(Path(guide_calls), self.observations)
+        obs = self.root["obs"]
+        frame = Frame({name: obs[name] for name in obs}, _index_key(obs))
+        taken = [name for name in columns if name in frame]
+        if taken:
+            raise DataError(
+                f"{guide_calls}: obs of {self.path} has a column {taken[0]!r} too",
+                "Rename or remove one of the two.",
+            )
+        frame |= columns
+        self.root = {**{key: self.root[key] for key in self.root}, "obs": frame}
+        self.notes = (*self.notes, *notes)
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +130,7 @@ class AnnotatedFile:
 
     def close(self) -> None:
         """Let go of the file."""
-        close = getattr(self.root, "close", None)
+        close = getattr(self._file, "close", None)
         if close is not None:
             close()
 
@@ -199,7 +245,7 @@ class AnnotatedFile:
         DataError
             If there is none, or its shape is not that of the names.
         """
-        key = "X" if layer is None else f"layers/{layer}"
+        key = "X" if layer in (None, RAW) else f"layers/{layer}"
         if key not in self.root:
             have = ", ".join([*(["X"] if self.has_x else []), *self.layers]) or "none at all"
             raise DataError(f"{self.path}: there is no matrix {key}", f"It has: {have}.")
@@ -222,7 +268,7 @@ def is_annotated(path: str | Path) -> bool:
     """Whether a path looks like an AnnData file or store, by its first bytes or its suffix."""
     path = Path(path)
     if path.is_dir():
-        return path.suffix == ".zarr"
+        return path.suffix == ".zarr" or tenx.market_file(path) is not None
     if path.suffix in {".h5ad", ".h5"}:
         return True
     if not path.is_file():
@@ -234,6 +280,8 @@ def is_annotated(path: str | Path) -> bool:
 def _opened(path: Path) -> Any:
     if not path.exists():
         raise DataError(f"{path}: no such file")
+    if path.is_dir() and tenx.market_file(path) is not None:
+        return tenx.MarketFolder(path)
     if path.is_dir():
         import zarr
 
@@ -250,6 +298,21 @@ def _opened(path: Path) -> Any:
             f"{path}: no HDF5 file, or cut short ({error})",
             "Copy or download it again, and compare its size and checksum with the source.",
         ) from error
+
+
+def _raw(root: Any, path: Path) -> dict[str, Any]:
+    """The file with the matrix and the columns that were kept aside.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    for matrix, columns in (("raw/X", "raw/var"), ("raw.X", "raw.var")):
+        if matrix in root and columns in root:
+            parts = {key: root[key] for key in ("obs", "uns") if key in root}
+            return {**parts, "X": root[matrix], "var": root[columns]}
+    raise DataError(f"{path}: there is no matrix {RAW}", "scanpy keeps one aside as adata.raw.")
 
 
 def _is_array(stored: Any) -> bool:

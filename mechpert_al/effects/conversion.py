@@ -36,7 +36,10 @@ class ConvertOptions:
     batch
         Column by which cells are compared with the controls of their own batch only.
     layer
-        Matrix to read in place of ``X``.
+        Matrix to read in place of ``X``; ``raw/X`` is the one that scanpy keeps aside.
+    guide_calls
+        Table with the labels of the cells, by barcode; None: looked for beside counts of Cell
+        Ranger.
     min_cells
         Groups with fewer cells are not measured. The default is the smallest number from which a
         standard error means something; groups below ten cells, the floor of most tools of the
@@ -63,6 +66,7 @@ class ConvertOptions:
     control: tuple[str, ...] = ()
     batch: str | None = None
     layer: str | None = None
+    guide_calls: str | None = None
     min_cells: int = DEFAULT_MIN_CELLS
     readout_names: str = "symbol"
     duplicated_readouts: Choice["error", "sum"] = "error"
@@ -75,6 +79,8 @@ class ConvertOptions:
     def __post_init__(self) -> None:
         control = (self.control,) if isinstance(self.control, str) else tuple(self.control)
         object.__setattr__(self, "control", control)
+        if self.guide_calls is not None:
+            object.__setattr__(self, "guide_calls", str(self.guide_calls))
         for name, hint in get_type_hints(type(self)).items():
             choices = _choices(hint)
             if choices and getattr(self, name) not in choices:
@@ -208,7 +214,8 @@ def convert(path: str | Path, **options: Any) -> tuple[EffectTable, ConversionRe
     Parameters
     ----------
     path
-        Counts, expression, pseudobulk or effects (.h5ad, .zarr), or a table (.csv, .tsv, …).
+        Counts, expression, pseudobulk or effects (.h5ad, .zarr), counts of Cell Ranger (.h5, or a
+        folder with matrix.mtx), or a table (.csv, .tsv, …).
     options
         See `ConvertOptions`.
 

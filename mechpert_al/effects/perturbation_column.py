@@ -112,11 +112,14 @@ def find_column(
         known += columns
     if len(known) == 1:
         return known[0]
-    have = ", ".join(file.columns("obs")) or "none"
+    have = ", ".join(file.columns("obs"))
     raise DataError(
         f"{file.path}: no column of obs is recognised as the perturbation labels"
         + (" (none holds both a control and a gene)" if known else ""),
-        f"Name it: --perturbation COLUMN. Columns of obs: {have}.",
+        f"Name it: --perturbation COLUMN. Columns of obs: {have}."
+        if have
+        else "Say which cell has which guide, by its barcode: --guide-calls FILE (Cell Ranger "
+        "writes protospacer_calls_per_cell.csv).",
     )
 
 

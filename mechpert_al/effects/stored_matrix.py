@@ -43,6 +43,8 @@ class StoredMatrix:
     @classmethod
     def of(cls, stored: Any, place: str) -> StoredMatrix:
         """Recognise the layout, that of old anndata versions included."""
+        if isinstance(stored, StoredMatrix):
+            return stored
         if hasattr(stored, "dtype"):
             if len(stored.shape) != 2:
                 raise DataError(f"{place} has shape {stored.shape}, expected two dimensions")

@@ -452,7 +452,7 @@ def test_a_large_file_is_known_by_its_hash(campaign, deliver, monkeypatch):
     intake = campaign.ingest(file)
     file.unlink()
 
-    assert any("too large to be copied" in notice for notice in intake.notices)
+    assert any("not copied (too large)" in notice for notice in intake.notices)
     assert campaign.state.deliveries[0].copy_of is None
     assert values_of(Campaign.open(campaign.folder.path), "A") == ROW
     assert campaign.verify().n_files == 1

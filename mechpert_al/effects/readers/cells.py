@@ -58,7 +58,7 @@ def effects_of_cells(
     path: Path, options: ConvertOptions, why: str, measure: CellMeasure
 ) -> tuple[EffectTable, ConversionReport]:
     """Effects of the cells of a file, perturbed minus control."""
-    with AnnotatedFile(path) as file:
+    with AnnotatedFile(path, options.layer, options.guide_calls) as file:
         screen = _Screen.read(file, options, measure)
         sums = measure.add_up(file.matrix(options.layer), screen.plan(), file.names_at)
     return _Effects(path, options, measure, screen, sums).table_and_report(why)
@@ -74,6 +74,7 @@ class _Screen:
     readouts: Readouts
     own: dict[str, list[int]]
     has_unused_batch: bool
+    notes: tuple[str, ...]
 
     @classmethod
     def read(cls, file: AnnotatedFile, options: ConvertOptions, measure: CellMeasure) -> _Screen:
@@ -87,7 +88,7 @@ class _Screen:
         readouts = read_readouts(file, options, symbols, measure.is_counts)
         own = own_readouts(groups.names, readouts.names, symbols)
         has_unused_batch = options.batch is None and file.has("obs", "batch")
-        return cls(column, genes, groups, readouts, own, has_unused_batch)
+        return cls(column, genes, groups, readouts, own, has_unused_batch, file.notes)
 
     def plan(self) -> GroupPlan:
         names, readouts = self.groups.names, self.readouts
@@ -200,7 +201,7 @@ class _Effects:
         return f"Control: {labels} ({how}), {n_control} cells."
 
     def _notes(self) -> list[str]:
-        notes = []
+        notes = [*self.screen.notes]
         if self.screen.has_unused_batch:
             notes.append("Batches were not told apart; --batch batch compares within each.")
         if self.options.shrink:

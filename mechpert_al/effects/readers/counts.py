@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mechpert_al.effects.annotated import AnnotatedFile
+from mechpert_al.effects.annotated import RAW, AnnotatedFile
 from mechpert_al.effects.conversion import ConversionReport, ConvertOptions
 from mechpert_al.effects.group_sums import TARGET_TOTAL, check_first_counts, sum_counts
 from mechpert_al.effects.readers.cells import CellMeasure, effects_of_cells
@@ -39,12 +39,19 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
 
 def _refuse_other_values(path: Path, layer: str | None) -> None:
     """Say at once if these are no counts, and which layer holds some."""
-    with AnnotatedFile(path) as file:
+    with AnnotatedFile(path, layer) as file:
         try:
             check_first_counts(file.matrix(layer), file.names_at)
+            return
         except DataError as error:
-            counts = [name for name in file.layers if looks_like_counts(file.matrix(name))]
-            if not counts:
-                raise
-            hint = f"Raw counts seem to lie in a layer: --layer {counts[0]}. {error.hint}"
-            raise DataError(error.message, hint) from error
+            refused = error
+        counts = [name for name in file.layers if looks_like_counts(file.matrix(name))]
+    with AnnotatedFile(path) as file:
+        has_raw = "raw/X" in file.root or "raw.X" in file.root
+    if has_raw and layer != RAW:
+        with AnnotatedFile(path, RAW) as file:
+            counts += [RAW] if looks_like_counts(file.matrix(RAW)) else []
+    if not counts:
+        raise refused
+    hint = f"Raw counts seem to lie elsewhere: --layer {' or --layer '.join(counts)}."
+    raise DataError(refused.message, f"{hint} {refused.hint}") from refused

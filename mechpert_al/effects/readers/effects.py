@@ -36,7 +36,7 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
     DataError
         If names repeat, or values are infinite (``infinite`` says what to do with them).
     """
-    with AnnotatedFile(path) as file:
+    with AnnotatedFile(path, options.layer, options.guide_calls) as file:
         if file.note(KEY) is not None:
             return _own_file(path, why)
         rows = read_rows(file, options, may_repeat=False)

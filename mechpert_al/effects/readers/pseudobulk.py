@@ -44,7 +44,7 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
     DataError
         If a value is below 0 or missing, there is no control row, or no group has enough cells.
     """
-    with AnnotatedFile(path) as file:
+    with AnnotatedFile(path, options.layer, options.guide_calls) as file:
         rows = read_rows(file, options, may_repeat=True)
         reading, place = rows.column.reading, str(path)
         check_control(reading, rows.column.n_of, options.control, place, "rows")
