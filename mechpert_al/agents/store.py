@@ -13,19 +13,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mechpert_al.agents.claims import Claims
+from mechpert_al.agents.database import Database, Statement
 from mechpert_al.agents.faults import Fault, Usage
 from mechpert_al.agents.models import Abilities, Model
-from mechpert_al.errors import DataError, IntegrityError, MechPertError
+from mechpert_al.errors import IntegrityError, MechPertError
 
 FILE = "answers.sqlite"
 FORMAT = 2
@@ -114,11 +112,10 @@ class AnswerStore:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / FILE
-        self._lock = threading.Lock()
+        self.database = Database(self.path)
         self._claims = Claims(folder / f"{FILE}.claims")
-        self._database = sqlite3.connect(
-            self.path, timeout=60, isolation_level=None, check_same_thread=False
-        )
+        #: Shared texts that are known to be in the store.
+        self._shared: set[str] = set()
         try:
             self._prepare()
         except MechPertError:
@@ -126,28 +123,19 @@ class AnswerStore:
             raise
 
     def _prepare(self) -> None:
-        run = self._database.execute
-        with self._told():
-            run("PRAGMA journal_mode = WAL")
-            # Each answer is on the disk before it is acknowledged: that costs milliseconds where an
-            # answer takes seconds.
-            run("PRAGMA synchronous = FULL")
-        with self._writing():
-            (version,) = run("PRAGMA user_version").fetchone()
-            if version < FORMAT:
-                for statement in _TABLES.split(";\n"):
-                    run(statement)
-                run(f"PRAGMA user_version = {FORMAT}")
+        ((version,),) = self.database.rows("PRAGMA user_version")
         if version > FORMAT:
             raise IntegrityError(
                 f"{self.path}: written by a newer version of this program (format {version})",
                 "Update mechpert-al.",
             )
+        if version < FORMAT:
+            made = [(statement, ()) for statement in _TABLES.split(";\n")]
+            self.database.write([*made, (f"PRAGMA user_version = {FORMAT}", ())])
 
     def close(self) -> None:
         """End the connection; claims end too."""
-        with self._lock:
-            self._database.close()
+        self.database.close()
         self._claims.close()
 
     def __enter__(self) -> AnswerStore:
@@ -155,35 +143,6 @@ class AnswerStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say what the database cannot do in our own errors."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise DataError(
-                f"{self.path}: cannot be used ({error})",
-                "Is the disk full, or the folder read-only? What was answered is kept.",
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise IntegrityError(
-                f"{self.path}: not an answer store, or a damaged one ({error})",
-                "Move the file away; what it held will be asked again.",
-            ) from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One transaction; what is written in it survives this process when the block has ended."""
-        with self._lock, self._told():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if self._database.in_transaction:  # a full disk ends it by itself
-                    self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
 
     def claim(self, key: str) -> bool:
         """Reserve a question for this process; False while another process has it."""
@@ -222,14 +181,16 @@ class AnswerStore:
         usage, origin
             What it cost, and where it came from.
         """
-        with self._writing():
-            first = self._packed(body)
-            last = first if answered_body is body else self._packed(answered_body)
-            self._insert("answers", (
-                key, agent, json.dumps(list(targets)), first, origin.digest,
-                key_of(answered_body, origin.digest), last, text, sha256(text), attempts, *usage,
-                origin.host, origin.server_version, origin.model, origin.quantisation, _now(),
-            ))  # fmt: skip
+        first, texts = self._packed(body)
+        last, again = first, key
+        if answered_body is not body:
+            last, more = self._packed(answered_body)
+            again, texts = key_of(answered_body, origin.digest), [*texts, *more]
+        self._keep(texts, _insertion("answers", (
+            key, agent, json.dumps(list(targets)), first, origin.digest,
+            again, last, text, sha256(text), attempts, *usage,
+            origin.host, origin.server_version, origin.model, origin.quantisation, _now(),
+        )))  # fmt: skip
 
     def add_failure(
         self,
@@ -242,69 +203,60 @@ class AnswerStore:
         fault: Fault,
     ) -> None:
         """Keep a request that brought no usable answer, with what came of one."""
-        with self._writing():
-            self._insert("failures", (
-                None, key, self._packed(body), key_of(body, digest), digest, agent,
-                json.dumps(list(targets)), attempt, fault.name, fault.message, fault.hint,
-                fault.text, fault.thinking, sha256(fault.text), fault.host, _now(),
-            ))  # fmt: skip
+        packed, texts = self._packed(body)
+        self._keep(texts, _insertion("failures", (
+            None, key, packed, key_of(body, digest), digest, agent,
+            json.dumps(list(targets)), attempt, fault.name, fault.message, fault.hint,
+            fault.text, fault.thinking, sha256(fault.text), fault.host, _now(),
+        )))  # fmt: skip
 
-    def _insert(self, table: str, values: tuple) -> None:
-        places = ", ".join("?" * len(values))
-        self._database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", values)
+    def _keep(self, texts: Sequence[str], row: Statement) -> None:
+        """Write a row, and the texts that its requests share with others."""
+        named = {sha256(text): text for text in texts}
+        new = [
+            _insertion("texts", (name, zlib.compress(text.encode())))
+            for name, text in named.items()
+            if name not in self._shared
+        ]
+        self.database.write([*new, row])
+        self._shared.update(named)
 
-    def divide(self, key: str) -> None:
-        """Note that a question about several targets is asked target by target from now on."""
-        with self._writing():
-            self._database.execute("INSERT OR IGNORE INTO divided VALUES (?)", (key,))
-
-    def withdraw(self, keys: Iterable[str]) -> None:
-        """Remove answers of which it is not certain which model gave them."""
-        with self._writing():
-            self._database.executemany("DELETE FROM answers WHERE key = ?", [(k,) for k in keys])
-
-    def _packed(self, body: Mapping[str, Any]) -> bytes:
-        """A request, small: long texts that many requests share are kept once."""
-        messages = []
+    def _packed(self, body: Mapping[str, Any]) -> tuple[bytes, list[str]]:
+        """A request, small, and its long texts, which are kept once for all requests."""
+        messages, texts = [], []
         for message in body["messages"]:
             text = message["content"]
             if len(text) > SHARED:
-                message = {**message, "content": {"sha256": self._shared(text)}}
+                texts.append(text)
+                message = {**message, "content": {"sha256": sha256(text)}}
             messages.append(message)
-        return zlib.compress(canonical({**body, "messages": messages}), 1)
+        return zlib.compress(canonical({**body, "messages": messages}), 1), texts
 
-    def _shared(self, text: str) -> str:
-        """Keep a text once; its name."""
-        name = sha256(text)
-        if not self._database.execute("SELECT 1 FROM texts WHERE sha256 = ?", (name,)).fetchone():
-            self._insert("texts", (name, zlib.compress(text.encode())))
-        return name
+    def divide(self, key: str) -> None:
+        """Note that a question about several targets is asked target by target from now on."""
+        self.database.write([_insertion("divided", (key,))])
+
+    def withdraw(self, keys: Iterable[str]) -> None:
+        """Remove answers of which it is not certain which model gave them."""
+        self.database.write([("DELETE FROM answers WHERE key = ?", (key,)) for key in keys])
 
     def remember(self, models: Mapping[str, tuple[Model, Abilities]]) -> None:
         """Note what the models of a run are, by the name that the description gives them."""
-        with self._writing():
-            self._database.executemany(
-                "INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    (name, one.digest, one.quantisation, one.parameters, *can)
-                    for name, (one, can) in models.items()
-                ],
-            )
+        self.database.write(
+            [
+                (
+                    "INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?)",
+                    (name, one.digest, one.quantisation, one.parameters, *can),
+                )
+                for name, (one, can) in models.items()
+            ]
+        )
 
     # ------------------------------------------------------------------ reading
-    def _rows(self, query: str, *values: object) -> list[tuple]:
-        with self._lock, self._told():
-            return self._database.execute(query, values).fetchall()
-
-    def each(self, query: str) -> Iterator[tuple]:
-        """Rows one by one, on a connection of their own: there may be more than fit in memory."""
-        with self._told(), closing(sqlite3.connect(self.path, timeout=60)) as database:
-            yield from database.execute(query)
-
     def models(self) -> dict[str, tuple[Model, Abilities]]:
         """What the models of the last run were, by the name that the description gives them."""
         found = {}
-        for name, digest, quantisation, parameters, can_think, context in self._rows(
+        for name, digest, quantisation, parameters, can_think, context in self.database.rows(
             "SELECT name, digest, quantisation, parameters, can_think, context FROM models"
         ):
             can = Abilities(None if can_think is None else bool(can_think), context)
@@ -313,11 +265,11 @@ class AnswerStore:
 
     def tried(self) -> dict[str, int]:
         """For each question that has failed how often it was asked in vain."""
-        return dict(self._rows("SELECT key, max(attempt) FROM failures GROUP BY key"))
+        return dict(self.database.rows("SELECT key, max(attempt) FROM failures GROUP BY key"))
 
     def last_failure(self, key: str) -> LastFailure:
         """The last request that brought no usable answer to a question."""
-        rows = self._rows(
+        rows = self.database.rows(
             "SELECT kind, message, host, text FROM failures WHERE key = ? "
             "ORDER BY number DESC LIMIT 1",
             key,
@@ -327,12 +279,12 @@ class AnswerStore:
 
     def n_failures(self) -> int:
         """Failed requests in all."""
-        return self._rows("SELECT count(*) FROM failures")[0][0]
+        return self.database.rows("SELECT count(*) FROM failures")[0][0]
 
     def get(self, key: str) -> Stored | None:
         """The answer to a question, if it is there."""
         fields = ", ".join(Usage._fields)
-        rows = self._rows(
+        rows = self.database.rows(
             f"SELECT targets, text, attempts, {fields} FROM answers WHERE key = ?", key
         )
         if not rows:
@@ -342,15 +294,15 @@ class AnswerStore:
 
     def answered(self) -> frozenset[str]:
         """Keys of all questions that are answered."""
-        return frozenset(key for (key,) in self._rows("SELECT key FROM answers"))
+        return frozenset(key for (key,) in self.database.rows("SELECT key FROM answers"))
 
     def divided(self) -> frozenset[str]:
         """Keys of all questions that are asked target by target."""
-        return frozenset(key for (key,) in self._rows("SELECT key FROM divided"))
+        return frozenset(key for (key,) in self.database.rows("SELECT key FROM divided"))
 
     def seconds_per_answer(self) -> float | None:
         """The mean time that an answer took; None before the first."""
-        return self._rows("SELECT avg(total_seconds) FROM answers")[0][0]
+        return self.database.rows("SELECT avg(total_seconds) FROM answers")[0][0]
 
     def failures(self) -> Iterator[dict[str, Any]]:
         """All failed requests, oldest first, as a person or program may read them."""
@@ -358,13 +310,13 @@ class AnswerStore:
             "agent", "targets", "attempt", "kind", "message", "remedy", "text", "thinking", "host",
             "failed_at", "key",
         )  # fmt: skip
-        for row in self.each(f"SELECT {', '.join(names)} FROM failures ORDER BY number"):
+        for row in self.database.each(f"SELECT {', '.join(names)} FROM failures ORDER BY number"):
             record = dict(zip(names, row, strict=True))
             yield {**record, "targets": json.loads(record["targets"])}
 
     def body(self, key: str) -> dict[str, Any]:
         """The request of an answered question, as it was sent the first time."""
-        rows = self._rows("SELECT body FROM answers WHERE key = ?", key)
+        rows = self.database.rows("SELECT body FROM answers WHERE key = ?", key)
         if not rows:
             raise IntegrityError(f"{self.path}: no answer with the key {key}")
         return self.unpacked(rows[0][0])
@@ -375,9 +327,13 @@ class AnswerStore:
         for message in body["messages"]:
             if isinstance(message["content"], Mapping):
                 name = message["content"]["sha256"]
-                rows = self._rows("SELECT text FROM texts WHERE sha256 = ?", name)
+                rows = self.database.rows("SELECT text FROM texts WHERE sha256 = ?", name)
                 message["content"] = zlib.decompress(rows[0][0]).decode()
         return body
+
+
+def _insertion(table: str, values: tuple) -> Statement:
+    return f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(values))})", values
 
 
 def sha256(text: str) -> str:

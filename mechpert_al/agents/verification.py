@@ -64,7 +64,7 @@ def verified(folder: str | Path) -> Verified:
 def damage_of(store: AnswerStore) -> list[str]:
     """What in a store is not as it was written: every hash is derived again from what it is of."""
     try:
-        found = [line for (line,) in store.each("PRAGMA integrity_check") if line != "ok"]
+        found = [line for (line,) in store.database.each("PRAGMA integrity_check") if line != "ok"]
         return [f"the database: {line}" for line in found] + list(_wrong_hashes(store))
     except IntegrityError as error:
         return [f"the database: {error.message}"]
@@ -72,14 +72,16 @@ def damage_of(store: AnswerStore) -> list[str]:
 
 def _wrong_hashes(store: AnswerStore) -> Iterator[str]:
     columns = "key, body, model_digest, answered_key, answered_body, text, text_sha256"
-    for key, body, digest, again, later, text, sha in store.each(f"SELECT {columns} FROM answers"):
+    for key, body, digest, again, later, text, sha in store.database.each(
+        f"SELECT {columns} FROM answers"
+    ):
         if _key_again(store, body, digest) != key:
             yield f"answer {key}: its request is not the one of its key"
         if _key_again(store, later, digest) != again:
             yield f"answer {key}: its last request is not the one of its key"
         if sha256(text) != sha:
             yield f"answer {key}: its text is not what came"
-    for number, body, digest, again, text, sha in store.each(
+    for number, body, digest, again, text, sha in store.database.each(
         "SELECT number, body, model_digest, asked_key, text, text_sha256 FROM failures"
     ):
         if _key_again(store, body, digest) != again or sha256(text) != sha:

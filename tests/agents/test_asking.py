@@ -160,7 +160,7 @@ def test_the_store_can_be_verified_and_shows_what_was_changed(tmp_path: Path) ->
         assert len(store.answered()) == 9
         key = sorted(store.answered())[0]
         assert {**store.body(key), "keep_alive": "30m"} in server.asked
-        store._database.execute("UPDATE answers SET text = '{}' WHERE key = ?", (key,))
+        store.database.write([("UPDATE answers SET text = '{}' WHERE key = ?", (key,))])
         assert damage_of(store) == [f"answer {key}: its text is not what came"]
 
 
@@ -185,7 +185,7 @@ def test_a_full_disk_ends_the_run_and_what_is_there_stays(
 
     def small(store: AnswerStore) -> None:
         prepare(store)
-        store._database.execute("PRAGMA max_page_count = 24")
+        store.database._writer.execute("PRAGMA max_page_count = 24")
 
     with FakeOllama() as server:
         with monkeypatch.context() as patched:

@@ -80,7 +80,7 @@ def kept(folder: Path) -> set[tuple[str, str]]:
         return set()
     with AnswerStore(folder) as store:
         assert damage_of(store) == []
-        rows = store._rows("SELECT agent, targets FROM answers")
+        rows = store.database.rows("SELECT agent, targets FROM answers")
     return {(agent, strictly_parsed(targets)[0]) for agent, targets in rows}
 
 
