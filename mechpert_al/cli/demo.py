@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from mechpert_al.cli.options import json_option, seed_option
-from mechpert_al.cli.output import notes, print_json, progress, say, table
+from mechpert_al.cli.output import command_line, notes, print_json, progress, say, table
 
 if TYPE_CHECKING:
     from mechpert_al.evaluation.demo import DemoResult
+    from mechpert_al.report.page import Written
 
 
 @click.command(epilog="Example: mechpert-al demo --out demo --quality 0.3")
@@ -43,11 +44,13 @@ def demo(out: Path, quality: float, seed: int, as_json: bool) -> None:
 
     with progress("demonstrating", n_steps()) as step:
         result = demonstrate(seed, quality, step)
-    write(result, out)
+    written = write(result, out)
     if as_json:
         print_json(result.as_document())
     else:
         show(result)
+    for line in written.lines():
+        say(f"Note: {line}")
     say(f"Wrote batch.csv, comparison.json and report.html to {out}.")
     say(
         "Next, your own batch: mechpert-al plan --panel essential585 -n 24 --out order.csv\n"
@@ -55,16 +58,15 @@ def demo(out: Path, quality: float, seed: int, as_json: bool) -> None:
     )
 
 
-def write(result: DemoResult, folder: Path) -> None:
+def write(result: DemoResult, folder: Path) -> Written:
     """Write the batch, the comparison and the report."""
     from mechpert_al import atomic
-    from mechpert_al.report.demo import demo_figure, demo_page
+    from mechpert_al.report.demo import demo_report
 
     document = json.dumps(result.comparison_document(), allow_nan=False, indent=1)
-    page = demo_page(result, demo_figure(result))
     result.batch.write(folder / "batch.csv")
     atomic.write_bytes(folder / "comparison.json", document.encode())
-    atomic.write_bytes(folder / "report.html", page.encode())
+    return demo_report(result, folder / "report.html", command_line())
 
 
 def show(result: DemoResult) -> None:

@@ -15,10 +15,10 @@ from mechpert_al.campaign.status import Status
 from mechpert_al.consensus.kernel import coverage
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.datasets import resolve
-from mechpert_al.design import Batch
 from mechpert_al.evaluation.inputs import digest
 from mechpert_al.report import agents
-from mechpert_al.report.cards import Card, Cell, Column, Figure, Part, Table, Words, number
+from mechpert_al.report.batches import batch_table
+from mechpert_al.report.cards import Card, Cell, Column, Figure, Part, Table, Words
 from mechpert_al.report.coverage import Point, coverage_chart
 from mechpert_al.report.looks import PAGE
 from mechpert_al.report.neighbourhoods import gene_map, map_chart
@@ -121,52 +121,15 @@ class Story:
             yield Words(["Nothing was proposed yet: mechpert-al campaign propose DIR -n 24"])
         for round_number in range(len(self.state.rounds), 0, -1):
             batch = self.campaign.order(round_number)
-            yield self._batch_table(batch, round_number)
+            yield batch_table(
+                batch,
+                f"Round {round_number}: {len(batch)} genes by {batch.strategy}, in this order",
+                self.state_of,
+                is_folded=round_number != len(self.state.rounds),
+            )
             left = ", ".join(f"{n} {what}" for what, n in batch.left_out.items() if n)
             if left and round_number == len(self.state.rounds):
                 yield Words([f"Not proposed: {left}."])
-
-    def _batch_table(self, batch: Batch, round_number: int) -> Table:
-        has_costs = any(pick.cost is not None for pick in batch)
-        has_groups = any(pick.group for pick in batch)
-        more = [
-            *([Column("group")] if has_groups else []),
-            *([Column("cost", True)] if has_costs else []),
-        ]
-        return Table(
-            f"Round {round_number}: {len(batch)} genes by {batch.strategy}, in this order",
-            [
-                Column("#", True, "place in the batch"),
-                Column("gene"),
-                Column("state"),
-                Column("coverage", True, "mean expected explained fraction of all candidates, "
-                       "once it and those before it are measured"),
-                Column("adds", True, "what it adds to the strategy's objective"),
-                Column("new", True, "other genes that come into reach"),
-                Column("newly covered"),
-                Column("agents", help="agents that link it to the genes it covers"),
-                Column("why"),
-                *more,
-            ],
-            [
-                (
-                    pick.rank,
-                    pick.gene,
-                    self.state_of(pick.gene),
-                    Cell(f"{100 * pick.coverage_after:.1f} %", pick.coverage_after),
-                    number(pick.utility, ".2f"),
-                    len(pick.newly_covered),
-                    ", ".join(pick.newly_covered),
-                    ", ".join(pick.agents),
-                    pick.reason,
-                    *([pick.group] if has_groups else []),
-                    *([pick.cost] if has_costs else []),
-                )
-                for pick in batch
-            ],
-            is_folded=round_number != len(self.state.rounds),
-            head=1,
-        )  # fmt: skip
 
     def state_of(self, gene: str) -> str:
         """What the campaign knows of a gene, in a word."""

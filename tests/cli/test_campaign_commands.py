@@ -435,7 +435,7 @@ def test_report_is_one_file_of_escaped_text(cli, panel, partial, tmp_path):
         assert shown in page
     assert "<script>alert" not in page
     assert 'src="http' not in page
-    assert "default-src 'none'" in page
+    assert "default-src &#39;none&#39;" in page
 
 
 @pytest.mark.parametrize(
