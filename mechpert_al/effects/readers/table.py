@@ -1,4 +1,4 @@
-"""Delimited text: wide tables of effects, and long ones as the tools of the field write them."""
+"""Text and Parquet tables: wide ones of effects, long ones as the field's tools write them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from mechpert_al.effects.own_readout import knock_downs, without_own_readouts
 from mechpert_al.effects.readouts import own_readouts
 from mechpert_al.effects.sources import sha256_of
 from mechpert_al.effects.table import EffectTable
-from mechpert_al.effects.tables.delimited import DELIMITERS, DelimitedFile
+from mechpert_al.effects.tables.delimited import DelimitedFile
 from mechpert_al.effects.tables.forms import has_no_effects, long_columns
 from mechpert_al.effects.tables.grid import Grid
 from mechpert_al.effects.tables.long import grid_of_pairs
 from mechpert_al.effects.tables.numbers import MARK_NAMES
+from mechpert_al.effects.tables.parquet import ParquetFile, is_parquet
 from mechpert_al.effects.tables.wide import grid_of_rows
 from mechpert_al.errors import DataError
 
 
 def recognises(path: Path) -> str | None:
-    """Whether the file is text."""
-    return None if path.is_dir() or is_annotated(path) else "A text table"
+    """Whether the file is text, or Parquet."""
+    if path.is_dir() or is_annotated(path):
+        return None
+    return "A Parquet table" if is_parquet(path) else "A text table"
 
 
 def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, ConversionReport]:
@@ -34,7 +37,7 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
         If the dialect, a number, a label or the meaning of the columns cannot be told; always
         with the line.
     """
-    file = DelimitedFile.open(path)
+    file = (ParquetFile if is_parquet(path) else DelimitedFile).open(path)
     grid = _grid(file, options)
     names = grid.names.names
     own = own_readouts(names, grid.readouts, default_symbols())
@@ -42,13 +45,13 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
     if not options.keep_own_readout:
         values = without_own_readouts(values, names, own)
     n_cells = _n_cells(grid)
-    mark, delimiter = MARK_NAMES[grid.numbers.decimal], DELIMITERS[file.delimiter]
+    mark = MARK_NAMES[grid.numbers.decimal]
     report = ConversionReport(
         file=str(path),
         sha256=sha256_of(path),
         kind="table",
         recognised=(
-            f"{why.removesuffix('.')}, separated by {delimiter}s, {mark}; {grid.what}.",
+            f"{why.removesuffix('.')}, {file.form}, {mark}; {grid.what}.",
             *_left_out_lines(grid),
         ),
         n_cells=n_cells,

@@ -83,6 +83,11 @@ class DelimitedFile:
         """Where the file lies."""
         return self.source.path
 
+    @property
+    def form(self) -> str:
+        """What separates the fields, in words."""
+        return f"separated by {DELIMITERS[self.delimiter]}s"
+
     def records(self) -> Iterator[Record]:
         """The rows below the header; empty ones are skipped.
 
