@@ -28,6 +28,10 @@ SHOWN = 6000
 @click.option("--candidates", type=_file, required=True, help="Genes that may be proposed.")
 @click.option("--targets", type=_file, help="Genes to ask about; all candidates by default.")
 @click.option(
+    "--evidence", type=_file,
+    help="JSON file, target: text: what the agents are told of a target just before it.",
+)  # fmt: skip
+@click.option(
     "-o", "--out", type=_file, required=True, help="The panel folder; an earlier one is completed."
 )
 @click.option("--host", "hosts", multiple=True, metavar="URL", help="A server; may be repeated.")
@@ -38,6 +42,7 @@ def ask(
     description: str,
     candidates: Path,
     targets: Path | None,
+    evidence: Path | None,
     out: Path,
     hosts: tuple[str, ...],
     dry_run: bool,
@@ -50,6 +55,7 @@ def ask(
     targets stay unanswered, 4 when no server can answer, 130 after Ctrl-C; answers are kept.
     """
     from mechpert_al.agents.description import read_description, seeded
+    from mechpert_al.agents.evidence import read_evidence
     from mechpert_al.agents.live import ask as run
     from mechpert_al.agents.live import matched_targets, outlook, questions_of
     from mechpert_al.symbols import read_gene_list
@@ -61,11 +67,13 @@ def ask(
         wanted, notices = matched_targets(read_gene_list(targets).genes, genes, str(targets))
         for notice in notices:
             say(notice)
+    known = None if evidence is None else read_evidence(evidence)
     if dry_run:
-        _show_outlook(outlook(questions_of(told, genes, wanted), out), as_json)
+        questions = questions_of(told, genes, wanted, evidence=known)
+        _show_outlook(outlook(questions, out), as_json)
         return
     with _shown(told.settings.name) as tell:
-        asked = run(told, genes, wanted, out, hosts=hosts, tell=tell, note=say)
+        asked = run(told, genes, wanted, out, evidence=known, hosts=hosts, tell=tell, note=say)
     _show(asked, as_json and not any(asked.unanswered.values()))
     asked.refuse_unanswered()
 

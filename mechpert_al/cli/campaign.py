@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mechpert_al.cli.ask_again import ask_again
 from mechpert_al.cli.convert_options import convert_options, reading_shown
 from mechpert_al.cli.groups import Group
 from mechpert_al.cli.options import json_option, seed_option
@@ -339,8 +340,8 @@ def rebuild(folder: Path) -> None:
 @json_option
 def report(folder: Path, out: Path | None, as_json: bool) -> None:
     """Write a report of the campaign: one HTML file that needs nothing else."""
-    from mechpert_al.report.campaign import campaign_report
     from mechpert_al.cli.output import command_line, told_report
+    from mechpert_al.report.campaign import campaign_report
 
     written = campaign_report(_opened(folder), out or folder / "report.html", command_line())
     if as_json:
@@ -359,3 +360,6 @@ def _opened(folder: Path) -> Campaign:
 def _tell(notices: Iterable[str]) -> None:
     for notice in notices:
         say(f"Note: {notice}")
+
+
+campaign.add_command(ask_again)
