@@ -240,6 +240,13 @@ class LoopCompare(Settings):
     #: Share of the screen that no strategy may measure.
     test_fraction: Fraction = 0.4
     random_draws: Count = 50
+    #: Above 1: strategies also run in that many rounds, learning in between.
+    rounds: Count = 1
+    #: How the panel is made worse in each split: random:SHARE, shuffled, permuted, one_random,
+    #: one_inverted or one_copied.
+    degraded: Name | None = None
+    #: Whether the oracles are run for scale.
+    oracles: bool = True
 
 
 class LoopFile(Settings):

@@ -34,8 +34,13 @@ _folder = click.Path(path_type=Path)
     "--budget", "budgets", type=click.IntRange(min=1), multiple=True, help="Anchors; repeatable."
 )
 @click.option(
-    "--rounds", type=click.IntRange(min=1), default=1, show_default=True,
-    help="Above 1: also in that many rounds, learning in between.",
+    "--rounds", type=click.IntRange(min=1),
+    help="Above 1: also in that many rounds, learning in between.  [default: the loop's, or 1]",
+)  # fmt: skip
+@click.option(
+    "--degraded", metavar="KIND",
+    help="Make the panel worse in each split: random:SHARE, shuffled, permuted, one_random, "
+    "one_inverted or one_copied.",
 )  # fmt: skip
 @click.option("--controls", is_flag=True, help="Run the controls that must fail.")
 @click.option(
@@ -55,7 +60,8 @@ def compare(
     strategies: tuple[str, ...],
     predictors: tuple[str, ...],
     budgets: tuple[int, ...],
-    rounds: int,
+    rounds: int | None,
+    degraded: str | None,
     controls: bool,
     test_genes: str,
     jobs: int,
@@ -79,6 +85,8 @@ def compare(
             "strategies": list(strategies) or None,
             "predictors": list(predictors) or None,
             "budgets": list(budgets) or None,
+            "rounds": rounds,
+            "degraded": degraded,
         },
         **given,
     )
@@ -86,7 +94,6 @@ def compare(
     with progress("comparing", n_parts) as step:
         result = compare_loop(
             loaded,
-            rounds=rounds,
             controls=controls,
             test_genes=test_genes,
             n_jobs=jobs,
@@ -173,7 +180,31 @@ def show(result: Comparison) -> None:
             ],
             title=f"Rounds against one shot, N = {stated}",
         )
+    if result.non_inferiority:
+        _show_non_inferiority(result)
     notes(result.notices)
+
+
+def _show_non_inferiority(result: Comparison) -> None:
+    panel = result.protocol["degraded"] or "as it is"
+    table(
+        ["data", "N>", "adaptive>", "best plain", "its>", "difference [95 %]", "margin>", "verdict"],
+        [
+            (
+                row["dataset"],
+                row["budget"],
+                f"{row['value']:.3f}",
+                row["best"],
+                f"{row['plain'][row['best']]:.3f}",
+                _with_interval(row["difference"]),
+                row["margin"],
+                "not inferior" if row["holds"] else "may be inferior",
+            )
+            for row in result.non_inferiority
+            if row["rounds"] > 1
+        ],
+        title=f"Adaptive against the best plain method (panel: {panel})",
+    )
 
 
 def _show_strategies(result: Comparison, dataset: str, predictor: str) -> None:

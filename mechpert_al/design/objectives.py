@@ -170,6 +170,43 @@ class _CorrelationRun:
         self.residual.condition(candidate)
 
 
+class Averaged:
+    """The mean of several objectives: the worth of anchors while it is in doubt which one holds.
+
+    Submodular if all of them are, since a mean of submodular functions is.
+
+    Parameters
+    ----------
+    objectives
+        The objectives.
+    weights
+        How far each is believed, not negative.
+    """
+
+    def __init__(self, objectives: Sequence[Objective], weights: Sequence[float]) -> None:
+        self.objectives = objectives
+        self.weights = weights
+        self.is_submodular = all(one.is_submodular for one in objectives)
+
+    def begin(self, given: np.ndarray, candidates: np.ndarray) -> Run:
+        """Start from the given anchors (see `Objective`)."""
+        return _AveragedRun([one.begin(given, candidates) for one in self.objectives], self.weights)
+
+
+class _AveragedRun:
+    def __init__(self, runs: Sequence[Run], weights: Sequence[float]) -> None:
+        self.runs = runs
+        self.weights = weights
+
+    def gains(self, candidates: np.ndarray) -> np.ndarray:
+        gains = [run.gains(candidates) for run in self.runs]
+        return np.asarray(self.weights, dtype=np.float64) @ np.array(gains)
+
+    def add(self, candidate: int) -> None:
+        for run in self.runs:
+            run.add(candidate)
+
+
 class LogDeterminant(_KernelObjective):
     """log det(I + K[A,A]/σ²): how much the anchors are expected to tell about themselves.
 

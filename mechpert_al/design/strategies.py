@@ -11,6 +11,10 @@ from mechpert_al.design import objectives
 from mechpert_al.design.objectives import Objective
 from mechpert_al.design.strategy import DesignState, Strategy
 from mechpert_al.learning.adaptive import learned
+from mechpert_al.learning.mixture import Mixture
+
+#: Layers that are believed less do not take part in a design.
+NEGLIGIBLE = 0.02
 
 
 class KernelStrategy(Strategy):
@@ -38,23 +42,32 @@ class ExpectedCoverage(KernelStrategy):
 
 
 class AdaptiveCoverage(KernelStrategy):
-    """Expected coverage under the mixture of agents and prior network that measurements favour.
+    """Expected coverage averaged over agents and prior network, as far as each is believed.
 
-    Before anything is measured it hedges: the prior mixture of all layers. With every round the
-    layers that predict the measured anchors gain weight, and the others lose theirs.
+    The average is over what is in doubt: which source is right. Before anything is measured each
+    has its prior weight, so that the first batch hedges; with every round the sources that predict
+    the measured anchors gain weight, and the others lose theirs.
     """
 
     name = "adaptive_coverage"
-    summary = "expected coverage on a mixture of agents and prior network, learned round by round"
+    summary = "expected coverage, mean over agents and prior network as measurements favour them"
     learns = True
 
     def seen(self, state: DesignState) -> Knowledge:
         """Knowledge whose kernel is the learned mixture."""
-        return learned(state.knowledge, state.measured, state.profiles)[0]
+        return self._learned(state)[0]
 
     def objective(self, state: DesignState) -> Objective:
-        """Sum of coverages under the learned mixture."""
-        return objectives.ExpectedCoverage(self.seen(state).kernel, self.noise)
+        """Sum of coverages under every layer, weighed by its belief; small beliefs are left out."""
+        layers, mixture = state.knowledge.layers, self._learned(state)[1]
+        believed = {name: weight for name, weight in mixture.weights.items() if weight > NEGLIGIBLE}
+        return objectives.Averaged(
+            [objectives.ExpectedCoverage(layers.kernels[name], self.noise) for name in believed],
+            list(believed.values()),
+        )
+
+    def _learned(self, state: DesignState) -> tuple[Knowledge, Mixture]:
+        return learned(state.knowledge, state.measured, state.profiles)
 
 
 class ExpectedCorrelation(KernelStrategy):

@@ -98,6 +98,9 @@ def compare_loop(loaded: LoopInputs, **settings: Any) -> Comparison:
         n_splits=section.splits,
         test_fraction=section.test_fraction,
         random_draws=section.random_draws,
+        rounds=section.rounds,
+        degraded=section.degraded,
+        oracles=section.oracles,
         seed=loaded.loop.seed,
         **settings,
     )

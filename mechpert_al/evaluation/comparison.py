@@ -12,6 +12,7 @@ from mechpert_al.evaluation.grid import SplitScores
 from mechpert_al.evaluation.metrics import PRIMARY
 from mechpert_al.evaluation.oracles import ORACLES
 from mechpert_al.evaluation.protocol import Protocol
+from mechpert_al.evaluation.robustness import non_inferiority
 from mechpert_al.evaluation.statements import ScoreTable
 from mechpert_al.evaluation.statistics import holm
 
@@ -44,6 +45,8 @@ class Comparison:
         with the default's anchors, with random ones, and with a baseline's own.
     targets
         The default strategy and predictor against random, gene by gene, at the stated budget.
+    non_inferiority
+        The adaptive method against the best plain one, where both were compared.
     notices
         What was left out, not scored or not estimated, in words.
     """
@@ -56,6 +59,7 @@ class Comparison:
     adapting: Sequence[Mapping[str, Any]] = ()
     contrasts: Sequence[Mapping[str, Any]] = ()
     targets: Sequence[Mapping[str, Any]] = ()
+    non_inferiority: Sequence[Mapping[str, Any]] = ()
     notices: Sequence[str] = field(default=())
 
     def as_document(self) -> dict[str, Any]:
@@ -70,6 +74,7 @@ class Comparison:
             "adapting": list(self.adapting),
             "contrasts": list(self.contrasts),
             "targets": list(self.targets),
+            "non_inferiority": list(self.non_inferiority),
             "notices": list(self.notices),
         }
 
@@ -137,6 +142,7 @@ def summarise(
         [row for table in tables for row in table.adapting()],
         [row for table in tables for row in table.contrasts()],
         [row for table in tables for row in table.targets()],
+        [row for table in tables for row in non_inferiority(table)],
         [*notices, *unscored, *condensed(said)],
     )
 

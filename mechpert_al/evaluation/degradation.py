@@ -5,6 +5,7 @@ Each kind spoils every agent alike, the similarity agent too, and draws anew for
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from mechpert_al.consensus.network import ConsensusNetwork
 from mechpert_al.design.strategy import random_generator
 from mechpert_al.errors import UsageError
 
-Spoil = Callable[[sparse.csr_array, np.random.Generator], sparse.csr_array]
+KINDS = ("random", "shuffled", "permuted", "one_random", "one_inverted", "one_copied")
 
 
 def random_proposals(
@@ -33,18 +34,18 @@ def random_proposals(
     generator
         Decides which, and by whom; never by the target itself or a gene that it names already.
     """
-    size = layer.shape[0]
-    spoiled = sparse.lil_array(layer.shape)
-    for target in range(size):
-        start, end = layer.indptr[target : target + 2]
-        named, values = layer.indices[start:end], layer.data[start:end]
-        is_replaced = generator.random(len(named)) < share
-        kept = named[~is_replaced]
-        free = np.setdiff1d(np.arange(size), [target, *kept])
-        drawn = generator.choice(free, min(int(is_replaced.sum()), len(free)), replace=False)
-        spoiled[target, kept] = values[~is_replaced]
-        spoiled[target, drawn] = values[is_replaced][: len(drawn)]
-    return sparse.csr_array(spoiled)
+    spoiled = layer.copy()
+    is_replaced = generator.random(len(layer.data)) < share
+    for target, (start, end) in enumerate(itertools.pairwise(layer.indptr)):
+        replaced = is_replaced[start:end]
+        kept = layer.indices[start:end][~replaced]
+        is_free = np.ones(layer.shape[1], dtype=bool)
+        is_free[[target, *kept]] = False
+        drawn = generator.choice(np.flatnonzero(is_free), int(replaced.sum()), replace=False)
+        spoiled.indices[start:end][replaced] = drawn
+    spoiled.has_sorted_indices = False
+    spoiled.sort_indices()
+    return spoiled
 
 
 def shuffled_confidences(
@@ -76,45 +77,52 @@ def degraded(knowledge: Knowledge, kind: str, seed: int) -> Knowledge:
     UsageError
         An unknown kind.
     """
-    name, _, share = kind.partition(":")
+    name = check_kind(kind)
     voters = list(knowledge.consensus.layers)
     chosen = voters[seed % len(voters)]
-    draw = random_generator(seed, "degraded", kind)
-    if name == "permuted":
-        order = random_generator(seed, "degraded", kind).permutation(knowledge.n_genes)
-        return _changed(knowledge, lambda network: network.relabelled(order))
-    if name == "one_copied":
-        layer = knowledge.consensus.layers[chosen]
-        return _spoiled(knowledge, {voter: layer for voter in voters})
-    alone = {
-        "one_random": lambda layer: random_proposals(layer, 1.0, draw),
-        "one_inverted": lambda layer: sparse.csr_array(-layer),
-    }
-    if name in alone:
-        return _spoiled(knowledge, {chosen: alone[name](knowledge.consensus.layers[chosen])})
-    everyone = {
-        "random": lambda layer: random_proposals(layer, _share(kind, share), draw),
-        "shuffled": lambda layer: shuffled_confidences(layer, draw),
-    }
-    if name not in everyone:
-        raise UsageError(
-            f"no way {kind!r} to make a panel worse",
-            "Choose random:SHARE, shuffled, permuted, one_random, one_inverted or one_copied.",
-        )
     layers = dict(knowledge.consensus.layers)
     if knowledge.similarity is not None:
         layers.update(knowledge.similarity.layers)
-    return _spoiled(knowledge, {agent: everyone[name](layer) for agent, layer in layers.items()})
+    draw = random_generator(seed, "degraded", kind)
+    if name == "permuted":
+        order = draw.permutation(knowledge.n_genes)
+        return _changed(knowledge, lambda network: network.relabelled(order))
+    if name == "random":
+        share = float(kind.partition(":")[2])
+        spoiled = {one: random_proposals(layer, share, draw) for one, layer in layers.items()}
+    elif name == "shuffled":
+        spoiled = {one: shuffled_confidences(layer, draw) for one, layer in layers.items()}
+    elif name == "one_random":
+        spoiled = {chosen: random_proposals(layers[chosen], 1.0, draw)}
+    elif name == "one_inverted":
+        spoiled = {chosen: sparse.csr_array(-layers[chosen])}
+    else:
+        spoiled = {voter: layers[chosen] for voter in voters}
+    return _spoiled(knowledge, spoiled)
 
 
-def _share(kind: str, text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise UsageError(f"{kind!r} names no share", "Write random:0.5 for one half.")
-    return share
+def check_kind(kind: str) -> str:
+    """The first part of a kind of degradation, if there is such a kind.
+
+    Raises
+    ------
+    UsageError
+        An unknown kind, or ``random`` without a share from 0 to 1.
+    """
+    name, _, share = kind.partition(":")
+    if name not in KINDS or (share and name != "random"):
+        raise UsageError(
+            f"no way {kind!r} to make a panel worse",
+            f"Choose random:SHARE or one of {', '.join(KINDS[1:])}.",
+        )
+    if name == "random":
+        try:
+            is_share = 0 <= float(share) <= 1
+        except ValueError:
+            is_share = False
+        if not is_share:
+            raise UsageError(f"{kind!r} names no share from 0 to 1", "Write random:0.5 for half.")
+    return name
 
 
 def _spoiled(knowledge: Knowledge, layers: dict[str, sparse.csr_array]) -> Knowledge:

@@ -6,7 +6,7 @@ many run at once. A cell that fails stops the grid with its place in the message
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,6 +19,7 @@ from mechpert_al.design.strategies import Random
 from mechpert_al.design.strategy import DesignState, Strategy, build_strategy
 from mechpert_al.errors import BackendError, UsageError
 from mechpert_al.evaluation.controls import controls_of
+from mechpert_al.evaluation.degradation import degraded
 from mechpert_al.evaluation.metrics import AT_ONCE, METRICS, Judge
 from mechpert_al.evaluation.oracles import ORACLE_BUDGET, Oracle, OracleKernel
 from mechpert_al.evaluation.protocol import Protocol
@@ -190,12 +191,19 @@ def _design_part(
     """Everything but the random draws of one split."""
     desk = _Desk(screen, split, knowledge, protocol)
     strategies: list[Strategy] = [build_strategy(name) for name in protocol.designs]
-    desk.keep(_one_shot(desk, [*strategies, Oracle(screen, split), OracleKernel(screen, split)]))
+    oracles = [Oracle(screen, split), OracleKernel(screen, split)] if protocol.oracles else []
+    desk.keep(_one_shot(desk, [*strategies, *oracles]))
     if protocol.rounds > 1:
-        desk.keep(_in_rounds(desk, strategies))
+        desk.keep(_in_rounds(desk, [one for one in strategies if _may_change(one)]))
+        desk.repeat([one.name for one in strategies if not _may_change(one)])
     if protocol.controls:
         desk.keep(_controls(desk))
     return desk.result
+
+
+def _may_change(strategy: Strategy) -> bool:
+    """Whether rounds may pick other anchors than one shot does."""
+    return strategy.learns or not strategy.is_nested
 
 
 class Entry(NamedTuple):
@@ -247,21 +255,27 @@ class _Desk:
     ) -> None:
         self.screen = screen
         self.split = split
-        self.knowledge = knowledge
         self.protocol = protocol
+        self.knowledge = knowledge
+        if protocol.degraded is not None:  # before anything is built on it
+            self.knowledge = degraded(knowledge, protocol.degraded, self.seed)
         self.judge = Judge(screen, split)
         self.result = SplitScores(screen.name, split, tuple(screen.genes[i] for i in split.test))
         self.budgets = [budget for budget in protocol.budgets if budget <= len(split.pool)]
-        self.predictors = {name: build_predictor(name, knowledge) for name in protocol.predictors}
-        self.links = (knowledge.consensus.symmetric > 0).toarray()[split.test]
+        self.predictors = {
+            name: build_predictor(name, self.knowledge) for name in protocol.predictors
+        }
+        self.links = (self.knowledge.consensus.symmetric > 0).toarray()[split.test]
         self._orders: dict[object, np.ndarray] = {}
 
+    @property
+    def seed(self) -> int:
+        """Names the split; the data set does not enter: strategies draw the same on every line."""
+        return self.protocol.seed * 1_000_003 + self.split.number
+
     def state(self, knowledge: Knowledge) -> DesignState:
-        """The state before anything is measured. The seed names the split, the data set does not
-        enter: strategies draw the same on every line.
-        """
-        seed = self.protocol.seed * 1_000_003 + self.split.number
-        return DesignState(knowledge, self.split.pool, seed=seed)
+        """The state before anything is measured."""
+        return DesignState(knowledge, self.split.pool, seed=self.seed)
 
     def order(self, strategy: Strategy, budget: int) -> np.ndarray:
         """The first anchors of a strategy in one shot."""
@@ -305,6 +319,13 @@ class _Desk:
         while chunk := list(islice(entries, AT_ONCE)):
             for entry, scores in zip(chunk, self.scores(chunk), strict=True):
                 self.result.scores[entry.cell] = scores
+
+    def repeat(self, strategies: Sequence[str]) -> None:
+        """Take what strategies that pick the same in rounds scored in one shot for their rounds."""
+        rounds = self.protocol.rounds
+        for cell, scores in list(self.result.scores.items()):
+            if cell.strategy in strategies and cell.budget >= rounds and cell.rounds == 1:
+                self.result.scores[cell._replace(rounds=rounds)] = scores
 
 
 def _enough(anchors: np.ndarray, budget: int) -> np.ndarray:

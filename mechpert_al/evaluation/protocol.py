@@ -8,6 +8,7 @@ from typing import Any
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.design.strategy import DEFAULT_STRATEGY, build_strategy, strategy_names, usable
 from mechpert_al.errors import UsageError
+from mechpert_al.evaluation.degradation import check_kind
 from mechpert_al.evaluation.oracles import ORACLES
 from mechpert_al.evaluation.screen import TestGenes
 from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR, predictor_method
@@ -44,6 +45,10 @@ class Protocol:
         Whether the controls that must fail are run.
     test_genes
         Which genes may be test genes (see `evaluation.screen.splits`).
+    oracles
+        Whether the oracles are run for scale.
+    degraded
+        How the panel is made worse in each split (see `evaluation.degradation`); None = not.
     default_strategy, default_predictor
         Those the controls and the oracle refer to.
     """
@@ -58,6 +63,8 @@ class Protocol:
     rounds: int = 1
     controls: bool = False
     test_genes: TestGenes = "all"
+    oracles: bool = True
+    degraded: str | None = None
     default_strategy: str = DEFAULT_STRATEGY
     default_predictor: str = DEFAULT_PREDICTOR
 
@@ -72,6 +79,8 @@ class Protocol:
         for name, holds, expected in checks:
             if not holds:
                 raise UsageError(f"{name} is not usable here", f"Expected {expected}.")
+        if self.degraded is not None:
+            check_kind(self.degraded)
         object.__setattr__(self, "budgets", tuple(sorted(set(self.budgets))))
 
     @property
@@ -143,7 +152,7 @@ def make_protocol(
             notices.append(f"added for the controls: {', '.join([*added, *more])}")
         chosen, predictors = [*chosen, *added], (*predictors, *more)
     _demand([(name, predictor_method(name, knowledge).needs) for name in predictors], knowledge)
-    names = ("random", *chosen, *ORACLES)
+    names = ("random", *chosen, *(ORACLES if settings.get("oracles", True) else ()))
     return Protocol(
         tuple(dict.fromkeys(names)), tuple(dict.fromkeys(predictors)), **settings
     ), notices

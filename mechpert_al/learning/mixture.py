@@ -22,7 +22,7 @@ from mechpert_al.consensus.layers import Layers
 #: Mixtures drawn from the prior.
 N_MIXTURES = 128
 #: How much one anchor predicted perfectly (r = 1 against 0) adds to the log-evidence.
-SHARPNESS = 10.0
+SHARPNESS = 20.0
 #: With fewer anchors there is nothing to leave out.
 MIN_ANCHORS = 4
 #: Anchors whose numbers are handled at once, squared: bounds the memory of a step.
