@@ -49,6 +49,10 @@ _share = click.FloatRange(0, 1)
     "--check", "with_check", is_flag=True,
     help="Compare with what the screen and the panel show: planned against met.",
 )  # fmt: skip
+@click.option(
+    "--ask-again", is_flag=True,
+    help="Measure instead what asking agents again with evidence is worth, in default labs.",
+)  # fmt: skip
 @click.option("--figures", type=_path, help="Write the figures (SVG and PNG) into this folder.")
 @click.option("-o", "--out", type=_path, help="Write tables and the JSON document there.")
 @click.option(
@@ -65,6 +69,7 @@ def power(
     out: Path | None,
     as_json: bool,
     with_check: bool,
+    ask_again: bool,
     **given: Any,
 ) -> None:
     """Plan in virtual labs: how good must agents be, how many genes, cells and agents are enough.
@@ -75,6 +80,9 @@ def power(
     from mechpert_al.power import fitted, planned_against_met
     from mechpert_al.power import power as plan
 
+    if ask_again:
+        _ask_again(out, as_json, given)
+        return
     screen, real_panel, real_network = _inputs(loop, effects, panel, network)
     kind = fitted(
         screen, real_panel, real_network, n_genes=given["genes"], seed=given["seed"], say=say
@@ -118,6 +126,46 @@ def power(
         print_json(document)
     else:
         _show(result, kind, check)
+
+
+def _ask_again(out: Path | None, as_json: bool, given: dict[str, Any]) -> None:
+    """Measure what asking again is worth, and show it."""
+    from mechpert_al import atomic
+    from mechpert_al.power.asking import N_LABS, PRECISIONS, ask_again_effect
+
+    n_labs = given["labs"] or N_LABS
+    with progress("simulating labs", n_labs) as step:
+        effect = ask_again_effect(
+            precisions=given["precisions"] or PRECISIONS,
+            n_labs=n_labs,
+            n_agents=given["n_agents"] or 3,
+            seed=given["seed"],
+            n_jobs=given["jobs"],
+            progress=step,
+        )
+    document = effect.as_document()
+    if out is not None:
+        text = json.dumps(document, allow_nan=False, indent=1)
+        atomic.write_bytes(out / "ask-again.json", text.encode())
+        say(f"Wrote ask-again.json to {out}.")
+    if as_json:
+        print_json(document)
+        return
+    table(
+        ["precision>", "anchors>", "this", "against", "difference [95 %]", "verdict"],
+        [
+            (
+                row["precision"],
+                row["anchors"],
+                row["arm"],
+                row["against"],
+                f"{row['value']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]",
+                row["verdict"],
+            )
+            for row in effect.contrasts
+        ],
+        title=f"SIMULATED: asking again after each round, {n_labs} virtual labs, paired",
+    )
 
 
 def _inputs(loop: str | None, effects: Path | None, panel: str | None, network: Path | None) -> Any:

@@ -4,8 +4,8 @@ Read off, where the screen says it: the number of cells and its spread; with sta
 the sizes of the responses and the share of perturbations that do nothing. What shapes the
 correlations between profiles (modules, their sizes, what they have in common, how much of a
 response is a gene's own) is chosen so that simulated screens have the same statistics
-(`resemblance`): first over points of a Sobol sequence, then by Nelder and Mead's simplex from the
-best, always with the same random numbers.
+(`resemblance`): by Nelder and Mead's simplex, once from the default and once from the best of a
+Sobol sequence, always with the same random numbers.
 """
 
 from __future__ import annotations
@@ -31,10 +31,8 @@ from mechpert_al.virtual.responses import ResponseModel
 #: Readouts of the fitted lab, unless the screen has fewer; simulated readouts are independent, so
 #: fewer of them say as much as the many of a real screen.
 N_READOUTS = 800
-#: Points of the Sobol sequence, and most evaluations of the simplex.
-N_POINTS, N_STEPS = 31, 80
-#: Points that look best at first glance; the one is chosen that is best in labs not yet seen.
-N_NEAREST = 6
+#: Points of the Sobol sequence, and most evaluations of both simplices together.
+N_POINTS, N_STEPS = 32, 120
 #: Labs over which the misfit is averaged, except at a first glance.
 N_AVERAGED = 3
 #: Labs whose statistics stand beside the real ones; another seed than any the fit has seen.
@@ -252,27 +250,31 @@ class _Search:
         return float(np.mean(seen)) * (1 + outside)
 
     def best(self, n_points: int, n_steps: int) -> np.ndarray:
-        """The point of least misfit that was found."""
-        from scipy.optimize import minimize
+        """The point of least misfit that was found, from the default and from elsewhere."""
         from scipy.stats import qmc
 
+        seeds = tuple(self.start.seed + place for place in range(N_AVERAGED))
         sobol = qmc.Sobol(len(self.free), seed=self.start.seed)
         points = sobol.random_base2(int(np.ceil(np.log2(max(2, n_points)))))
-        points = np.vstack([self.point(self.start.model), points])
-        glance, look, search = (
-            tuple(self.start.seed + place for place in places)
-            for places in (range(1), range(1, 1 + N_AVERAGED), range(N_AVERAGED))
-        )
-        misfits = [self.misfit(point, glance) for point in points]
-        nearest = points[np.argsort(misfits, kind="stable")[:N_NEAREST]]
-        first = min(nearest, key=lambda point: self.misfit(point, look))
-        steps = np.where(first < 0.5, 0.12, -0.12)
-        simplex = np.vstack([first, first + np.diag(steps)])
+        elsewhere = points[int(np.argmin([self.misfit(point, seeds[:1]) for point in points]))]
+        starts = (self.point(self.start.model), elsewhere)
+        found = [self._descended(start, seeds, n_steps // len(starts)) for start in starts]
+        return min(found, key=lambda point: self.misfit(point, seeds))
+
+    def _descended(self, start: np.ndarray, seeds: Sequence[int], n_steps: int) -> np.ndarray:
+        """Where Nelder and Mead's simplex comes from a point."""
+        from scipy.optimize import minimize
+
+        steps = np.where(start < 0.5, 0.12, -0.12)
         found = minimize(
             self.misfit,
-            first,
-            args=(search,),
+            start,
+            args=(seeds,),
             method="Nelder-Mead",
-            options={"initial_simplex": simplex, "maxfev": n_steps, "xatol": 0.005},
+            options={
+                "initial_simplex": np.vstack([start, start + np.diag(steps)]),
+                "maxfev": n_steps,
+                "xatol": 0.005,
+            },
         )
         return np.asarray(found.x)
