@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mechpert_al.effects import tenx
+from mechpert_al.effects import tenx, text_counts
 from mechpert_al.effects.cell_table import Frame, read_cell_table
 from mechpert_al.effects.stored_matrix import StoredMatrix
 from mechpert_al.errors import DataError
@@ -56,8 +56,8 @@ class AnnotatedFile:
     Parameters
     ----------
     path
-        AnnData (.h5ad, .zarr), or counts as Cell Ranger writes them (.h5, or a folder with
-        matrix.mtx).
+        AnnData (.h5ad, .zarr), counts as Cell Ranger writes them (.h5, or a folder with
+        matrix.mtx), or counts as text.
     layer
         Which matrix will be asked for: ``raw/X`` has columns of its own.
     guide_calls
@@ -77,7 +77,11 @@ class AnnotatedFile:
     ) -> None:
         self.path = Path(path)
         self.notes: tuple[str, ...] = ()
-        self._file = _opened(self.path)
+        self.beside: tuple[Path, ...] = ()
+        if text_counts.is_text(self.path):
+            self._file: Any = text_counts.as_annotated(self.path, guide_calls)
+        else:
+            self._file = _opened(self.path)
         self.root = _raw(self._file, self.path) if layer == RAW else self._file
         if tenx.is_tenx(self.root):
             self.root = tenx.as_annotated(self.root, self.path)
@@ -110,7 +114,7 @@ class AnnotatedFile:
             )
         frame |= columns
         self.root = {**{key: self.root[key] for key in self.root}, "obs": frame}
-        self.notes = (*self.notes, *notes)
+        self.notes, self.beside = notes, (Path(guide_calls),)
 
     def __enter__(self) -> Self:
         return self

@@ -90,6 +90,19 @@ def read_cell_table(
     return columns, tuple(notes)
 
 
+def barcodes_of(path: Path) -> set[str]:
+    """The cells that a table names.
+
+    Raises
+    ------
+    DataError
+        If no column holds barcodes.
+    """
+    file = DelimitedFile.open(path)
+    key = _barcode_column(file)
+    return {record.fields[key].strip() for record in file.records()}
+
+
 def _barcode_column(file: DelimitedFile) -> int:
     """Number of the column of barcodes.
 

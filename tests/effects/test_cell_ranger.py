@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +119,10 @@ def test_counts_of_cell_ranger(
         np.testing.assert_allclose(table.values[row], expected, atol=1e-6)
     assert report.n_cells == {"control": 37, "ATF4": 30, "MED1": 20}
     assert report.left_out == {"(no label)": 3}
+    calls = tmp_path / "crispr_analysis" / "protospacer_calls_per_cell.csv"
+    assert table.info["sources"][1] == {
+        "file": calls.name, "sha256": hashlib.sha256(calls.read_bytes()).hexdigest()
+    }  # fmt: skip
     assert "Labels of 87 of 90 cells are from protospacer_calls_per_cell.csv." in report.notes
     assert (
         "Cells of protospacer_calls_per_cell.csv that are not among the counts: 1." in report.notes
@@ -174,6 +179,32 @@ def test_labels_from_a_table_beside_an_annotated_file(
     apart, report = convert(bare, guide_calls=calls, perturbation="guide identity")
     assert apart.content_hash == within.content_hash
     assert "obs['guide identity']" in " ".join(report.recognised)
+
+
+# ---------------------------------------------------------------------- text
+@pytest.mark.parametrize("by", ["rows", "columns"])
+@pytest.mark.parametrize("name", ["counts.csv", "counts.tsv.gz"])
+def test_counts_as_text(
+    tmp_path: Path, write_cells: Write, screen: Screen, barcodes: list[str], by: str, name: str
+) -> None:
+    counts, labels, genes = screen
+    frame = pd.DataFrame(counts, index=barcodes, columns=genes)
+    frame = frame if by == "rows" else frame.T
+    frame.to_csv(tmp_path / name, sep="\t" if "tsv" in name else ",")
+    calls = pd.DataFrame({"barcode": barcodes, "gene": labels, "lane": ["a", "b"] * 45})
+    calls.to_csv(tmp_path / "cells.csv", index=False)
+    with pytest.raises(DataError, match="look like counts of cells") as told:
+        convert(tmp_path / name)
+    assert "--kind counts --guide-calls" in told.value.hint
+    options = {"kind": "counts", "guide_calls": tmp_path / "cells.csv"}
+    table, report = convert(tmp_path / name, **options)
+    assert table.content_hash == convert(write_cells(counts, labels, genes))[0].content_hash
+    assert report.n_cells == {"control": 40, "ATF4": 30, "MED1": 20}
+    batched = write_cells(counts, labels, genes, obs={"lane": ["a", "b"] * 45})
+    assert (
+        convert(tmp_path / name, **options, batch="lane")[0].content_hash
+        == convert(batched, batch="lane")[0].content_hash
+    )
 
 
 # ---------------------------------------------------------------------- scanpy's raw counts

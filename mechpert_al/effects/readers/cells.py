@@ -75,6 +75,7 @@ class _Screen:
     own: dict[str, list[int]]
     has_unused_batch: bool
     notes: tuple[str, ...]
+    beside: tuple[Path, ...]
 
     @classmethod
     def read(cls, file: AnnotatedFile, options: ConvertOptions, measure: CellMeasure) -> _Screen:
@@ -88,7 +89,7 @@ class _Screen:
         readouts = read_readouts(file, options, symbols, measure.is_counts)
         own = own_readouts(groups.names, readouts.names, symbols)
         has_unused_batch = options.batch is None and file.has("obs", "batch")
-        return cls(column, genes, groups, readouts, own, has_unused_batch, file.notes)
+        return cls(column, genes, groups, readouts, own, has_unused_batch, file.notes, file.beside)
 
     def plan(self) -> GroupPlan:
         names, readouts = self.groups.names, self.readouts
@@ -213,7 +214,10 @@ class _Effects:
             "kind": self.measure.kind,
             "control": list(self.screen.column.reading.controls),
             "normalisation": self.measure.normalisation,
-            "sources": [{"file": self.path.name, "sha256": report.sha256}],
+            "sources": [
+                {"file": self.path.name, "sha256": report.sha256},
+                *({"file": one.name, "sha256": sha256_of(one)} for one in self.screen.beside),
+            ],
             "min_cells": self.options.min_cells,
             "batch": self.options.batch,
             "shrunk": self.options.shrink,

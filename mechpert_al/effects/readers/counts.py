@@ -33,20 +33,20 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
     DataError
         If the values are no counts, or labels, controls or readouts cannot be told.
     """
-    _refuse_other_values(path, options.layer)
+    _refuse_other_values(path, options.layer, options.guide_calls)
     return effects_of_cells(path, options, why, MEASURE)
 
 
-def _refuse_other_values(path: Path, layer: str | None) -> None:
+def _refuse_other_values(path: Path, layer: str | None, guide_calls: str | None) -> None:
     """Say at once if these are no counts, and which layer holds some."""
-    with AnnotatedFile(path, layer) as file:
+    with AnnotatedFile(path, layer, guide_calls) as file:
         try:
             check_first_counts(file.matrix(layer), file.names_at)
             return
         except DataError as error:
             refused = error
         counts = [name for name in file.layers if looks_like_counts(file.matrix(name))]
-    with AnnotatedFile(path) as file:
+    with AnnotatedFile(path, None, guide_calls) as file:
         has_raw = "raw/X" in file.root or "raw.X" in file.root
     if has_raw and layer != RAW:
         with AnnotatedFile(path, RAW) as file:

@@ -27,7 +27,7 @@ def recognises(path: Path) -> str | None:
 
 def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, ConversionReport]:
     """Effects of cells whose values were normalised before."""
-    with AnnotatedFile(path, options.layer) as file:
+    with AnnotatedFile(path, options.layer, options.guide_calls) as file:
         if looks_like_counts(file.matrix(options.layer)):
             why += " The values look like raw counts: --kind counts would normalise them."
     return effects_of_cells(path, options, why, MEASURE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 import numpy as np
@@ -15,6 +16,12 @@ from mechpert_al.effects.tables.names import TableNames, read_names
 from mechpert_al.effects.tables.numbers import read_numbers
 from mechpert_al.effects.tables.rows import WideRows, read_wide
 from mechpert_al.errors import DataError
+
+_BARCODE = re.compile(r"(?:.*[-_.:])?[ACGTN]{8,}(?:[-_.:]\w+)?")
+_COUNTS = (
+    "Counts of cells need a table of their labels: --kind counts --guide-calls FILE; or an .h5ad "
+    "file, which holds both."
+)
 
 
 def grid_of_rows(file: DelimitedFile, options: ConvertOptions) -> Grid:
@@ -99,11 +106,18 @@ def _refuse_expression(
     if (rows.values < 0).any():
         return
     is_whole = np.array_equal(rows.values, np.rint(rows.values))
+    n_barcodes = sum(_BARCODE.fullmatch(name) is not None for name in rows.readouts)
+    if is_whole and 2 * n_barcodes > len(rows.readouts):
+        raise DataError(
+            f"{place}: these look like counts of cells, not effects: whole numbers only, and the "
+            f"columns are barcodes ({rows.readouts[0]!r}, …)",
+            f"Rows must be perturbations. {_COUNTS}",
+        )
     if is_whole and len(names.genes.unknown) == len(names.names) > 1:
         raise DataError(
             f"{place}: these look like counts of cells, not effects: whole numbers only, and no "
             f"row is named by a known gene ({rows.labels[0]!r} in line {rows.lines[0]})",
-            "Rows must be perturbations. Counts are read from .h5ad files.",
+            f"Rows must be perturbations. {_COUNTS}",
         )
     if np.any(rows.values[is_control] > 0):
         row = int(np.flatnonzero(is_control)[0])
