@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -20,12 +21,14 @@ def html_table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
     caption
         A line above the table.
     """
-    head = f"<caption>{escape(caption)}</caption>" if caption else ""
+    head = f"<caption>{escape(visible(caption))}</caption>" if caption else ""
     if not rows:
         return f"<table>{head}<tr><td>nothing to show</td></tr></table>"
     names = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in rows[0])
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell(value))}</td>" for value in row.values()) + "</tr>"
+        "<tr>"
+        + "".join(f"<td>{escape(visible(cell(value)))}</td>" for value in row.values())
+        + "</tr>"
         for row in rows[:MAX_ROWS]
     )
     more = len(rows) - MAX_ROWS
@@ -42,3 +45,17 @@ def cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return str(value)
+
+
+def visible(text: str) -> str:
+    """Text in which nothing is hidden: controls and invisible format characters show their number.
+
+    Right-to-left letters stay as they are; marks that would turn round what stands beside them, and
+    characters without width, become ``⟨U+202E⟩``.
+    """
+    return "".join(
+        f"⟨U+{ord(c):04X}⟩"
+        if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in "\n\t"
+        else c
+        for c in text
+    )

@@ -157,6 +157,23 @@ class Panel:
             f"{len(self.hypotheses)} hypotheses, {len(self.dropped)} dropped)"
         )
 
+    def _repr_html_(self) -> str:
+        from mechpert_al.display import html_table
+
+        counts = self.counts()["agents"]
+        rows = [
+            {
+                "agent": name,
+                "role": agent.role,
+                "model": agent.model,
+                **{key: counts[name][key] for key in ("answered", "unanswered", "admitted")},
+                "dropped": sum(counts[name]["dropped"].values()),
+                "lens": agent.lens,
+            }
+            for name, agent in self.agents.items()
+        ]
+        return html_table(rows, caption=repr(self))
+
 
 # ---------------------------------------------------------------------- reading a folder
 def read_panel(path: str | Path, agents: Sequence[str] | None = None) -> Panel:

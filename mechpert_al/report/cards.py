@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -185,17 +184,3 @@ def with_interval(row: Mapping[str, Any] | None, key: str = "value", form: str =
     if row["low"] is None or row["high"] is None:
         return Cell(f"{row[key]:{form}} [no interval]", float(row[key]))
     return Cell(f"{row[key]:{form}} [{row['low']:{form}}, {row['high']:{form}}]", float(row[key]))
-
-
-def visible(text: str) -> str:
-    """Text in which nothing is hidden: controls and invisible format characters show their number.
-
-    Right-to-left letters stay as they are; marks that would turn round what stands beside them, and
-    characters without width, become ``⟨U+202E⟩``.
-    """
-    return "".join(
-        f"⟨U+{ord(c):04X}⟩"
-        if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in "\n\t"
-        else c
-        for c in text
-    )

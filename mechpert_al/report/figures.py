@@ -413,6 +413,13 @@ def comparison_figures(comparison: Comparison, size: Size = PAPER) -> dict[str, 
             figures[f"strategies-{stem}"] = all_strategies(
                 comparison, dataset, predictor, size=size
             )
+        name, first = plain_name(dataset), comparison.protocol["predictors"][0]
+        figures[f"heat-map-{name}"] = heat_map(comparison, dataset, size=size)
+        figures[f"win-rates-{name}"] = win_rates(comparison, dataset, first, size=size)
+        if any(row["ratio_to_best_centrality"] for row in stated(comparison, dataset, first)):
+            figures[f"ratios-{name}"] = ratios(comparison, dataset, first, size=size)
+        if target_rows(comparison, dataset):
+            figures[f"gains-{name}"] = target_gains(comparison, dataset, size=size)
     return figures
 
 

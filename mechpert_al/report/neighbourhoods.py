@@ -15,7 +15,7 @@ import numpy as np
 from mechpert_al.agents.panel import Hypothesis
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.design.batch import COVERED
-from mechpert_al.report.cards import visible
+from mechpert_al.display import visible
 from mechpert_al.report.looks import GREY, Look, Size, sized, styled
 from mechpert_al.report.page import INK
 

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from mechpert_al import __version__, atomic
 from mechpert_al.datasets import cache_dir
-from mechpert_al.report.cards import SHOWN_TEXT, Card, Failure, Figure, made, visible
+from mechpert_al.display import visible
+from mechpert_al.report.cards import SHOWN_TEXT, Card, Failure, Figure, made
 
 #: Colour of ink in our charts; on the page it follows the colour of the text, light or dark.
 INK = "#000000"

@@ -34,7 +34,8 @@ def power_figures(
     if rows:
         figures["power-resemblance"] = resemblance(rows)
     if check is not None:
-        figures["power-planned-and-met"] = planned_and_met(check)
+        for name in check.datasets:
+            figures[f"power-planned-{name}"] = planned_and_met(check, name)
     return figures
 
 
@@ -77,22 +78,37 @@ def agent_curve(result: Power, size: Size = PAPER) -> alt.LayerChart:
     return _bands(rows, "agents", COLOURS, "Panels of more and more agents", size)
 
 
-def planned_and_met(check: Check, size: Size = PAPER) -> alt.LayerChart:
-    """Gain over random as planned, with the interval for one screen, and as met."""
+#: What is planned and met, and its axis.
+QUANTITIES = {"random": "random anchors", "design": "designed anchors", "gain": "gain over random"}
+
+
+def planned_and_met(check: Check, dataset: str, size: Size = PAPER) -> alt.VConcatChart:
+    """Learning curves and the gain over random, as planned for one screen and as met."""
+    import altair as alt
+
+    panels = [
+        sized(_planned_and_met(check, dataset, quantity), size, 0.7 * size.height)
+        for quantity in QUANTITIES
+    ]
+    title = f"{dataset}: planned for one screen (blue), met (orange)"
+    return styled(alt.vconcat(*panels), size, title)
+
+
+def _planned_and_met(check: Check, dataset: str, quantity: str) -> alt.LayerChart:
     import altair as alt
     import pandas as pd
 
-    rows = [row for row in check.rows if row["quantity"] == "gain"]
+    rows = [r for r in check.rows if (r["dataset"], r["quantity"]) == (dataset, quantity)]
     planned = pd.DataFrame([{"anchors": row["budget"], **row["planned"]} for row in rows])
     met = pd.DataFrame([{"anchors": row["budget"], **row["met"]} for row in rows])
-    x = alt.X("anchors:Q", scale=alt.Scale(type="log", nice=False))
-    y = alt.Y("low:Q", title="gain over random anchors")
+    axis = alt.Axis(values=planned["anchors"].tolist(), grid=False, format="d")
+    x = alt.X("anchors:Q", scale=alt.Scale(type="log", nice=False), axis=axis)
+    y = alt.Y("low:Q", title=QUANTITIES[quantity])
     band = alt.Chart(planned).mark_area(opacity=0.2, color=PLANNED).encode(x=x, y=y, y2="high:Q")
     line = alt.Chart(planned).mark_line(color=PLANNED).encode(x=x, y="value:Q")
     bars = alt.Chart(met).mark_rule(color=MET, strokeWidth=2).encode(x=x, y=y, y2="high:Q")
-    points = alt.Chart(met).mark_point(filled=True, size=60, color=MET).encode(x=x, y="value:Q")
-    title = "Planned for one screen (blue) and met (orange)"
-    return styled(sized(band + line + bars + points, size), size, title)
+    points = alt.Chart(met).mark_point(filled=True, size=50, color=MET).encode(x=x, y="value:Q")
+    return band + line + bars + points
 
 
 def resemblance(rows: Sequence[Row], size: Size = PAPER) -> alt.LayerChart:
@@ -131,10 +147,11 @@ def _bands(
         "what:N",
         title=None,
         scale=alt.Scale(domain=shown, range=[colours[name] for name in shown]),
-        legend=alt.Legend(orient="bottom", columns=1) if len(shown) > 1 else None,
+        legend=alt.Legend(orient="bottom", columns=1, symbolOpacity=1) if len(shown) > 1 else None,
     )
     scale = alt.Scale(type="log", nice=False) if is_log else alt.Scale(zero=False)
-    axis = alt.Axis(values=sorted(data["x"].unique().tolist()), grid=False)
+    places = sorted(data["x"].unique().tolist())
+    axis = alt.Axis(values=places, grid=False, format="~g", labelOverlap=True)
     x = alt.X("x:Q", title=x_title, scale=scale, axis=axis)
     y = alt.Y("low:Q", title=SCORE)
     band = alt.Chart(data).mark_area(opacity=0.15).encode(x=x, y=y, y2="high:Q", color=colour)

@@ -109,6 +109,8 @@
     const chart = figure.querySelector(".chart");
     const specification = JSON.parse(figure.querySelector("script.spec").textContent);
     const { view } = await window.vegaEmbed(chart, specification, OPTIONS);
+    // the chart as a whole has its text (role img), so its hundreds of marks need none
+    for (const svg of all("svg", chart)) svg.setAttribute("aria-hidden", "true");
     figure.append(saveButtons(view, figure.dataset.name));
     searchIn(figure, view);
   }
