@@ -25,7 +25,7 @@ bench: $(VENV)/installed-bench  ## speed and memory, against peers
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 docs: $(VENV)/installed-docs  ## build/docs/index.html
-	$(BIN)/sphinx-build docs build/docs
+	$(BIN)/sphinx-build -W --keep-going docs build/docs
 
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -5,11 +5,24 @@ import mechpert_al
 project = "mechpert-al"
 author = copyright = "mechpert-al authors"
 version = release = mechpert_al.__version__
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+extensions = [
+    "myst_nb",  # Markdown, and notebooks as they were executed
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
+    "sphinx_click",
+]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
+nb_execution_mode = "off"
 autodoc_typehints = "none"  # signatures stay readable; the docstrings say shapes and units
 numpydoc_show_class_members = False
-html_theme = "alabaster"
-html_theme_options = {"page_width": "1100px", "sidebar_width": "220px"}
-exclude_patterns = ["figures"]
+html_theme = "pydata_sphinx_theme"
+html_title = "mechpert-al"
+html_theme_options = {
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_show_sourcelink = False
+exclude_patterns = ["figures", "notebooks/*.py"]
