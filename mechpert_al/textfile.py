@@ -58,7 +58,7 @@ class TextFile:
             meant.
         """
         if not path.is_file():
-            raise DataError(f"{path}: there is no such file")
+            raise DataError(f"{path}: there is no such file", "Look at the path for a misspelling.")
         member = _member(path) if zipfile.is_zipfile(path) else ""
         with _opened(path, member) as file:
             lines = []
@@ -68,7 +68,7 @@ class TextFile:
                     break
                 lines.append(line.rstrip("\r\n"))
         if not any(line.strip() for line in lines):
-            raise DataError(f"{path}: the file is empty", "Nothing can be read from it.")
+            raise DataError(f"{path}: the file is empty", "Write or download it again: nothing can be read from it.")
         return cls(path, member, tuple(lines))
 
     @property

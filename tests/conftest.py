@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from mechpert_al.agents import Panel
+    from mechpert_al.testing import ToyScreen
 
 # No time limits: a loaded machine is not a defect.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -83,6 +88,52 @@ def run_cli() -> Callable[..., Run]:
         return Run(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def toy() -> ToyScreen:
+    """A made-up screen of 18 genes and 4 readouts."""
+    from mechpert_al.testing import toy_screen
+
+    return toy_screen(seed=1, n_genes=18, n_readouts=4)
+
+
+@pytest.fixture(scope="session")
+def toy_panel(toy: ToyScreen, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy panel as a folder."""
+    return _write_panel(tmp_path_factory.mktemp("panel"), toy.panel)
+
+
+def _write_panel(folder: Path, panel: Panel) -> Path:
+    agents = {
+        name: {"role": agent.role, "file": f"{name}.jsonl"} for name, agent in panel.agents.items()
+    }
+    (folder / "panel.json").write_text(
+        json.dumps(
+            {
+                "format": "mechpert-al panel 1",
+                "name": panel.name,
+                "agents": agents,
+                "candidates": list(panel.candidates),
+            }
+        )
+    )
+    for name in panel.agents:
+        lines = []
+        for target in sorted(panel.answered[name]):
+            proposals = [
+                {
+                    "gene": one.regulator,
+                    "direction": one.direction,
+                    "confidence": one.confidence,
+                    "mechanism": one.mechanism,
+                }
+                for one in panel.hypotheses
+                if one.agent == name and one.target == target
+            ]
+            lines.append(json.dumps({"agent": name, "target": target, "regulators": proposals}))
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
 
 
 # ---------------------------------------------------------------------- nothing skipped unseen

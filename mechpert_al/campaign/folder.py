@@ -166,7 +166,9 @@ class CampaignFolder:
                     atomic.write_bytes(path, content)
                 self.journal.append(Reading(), event.model_dump(mode="json"))
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be written to ({error.strerror})") from error
+            raise DataError(
+                f"{self.path}: cannot be written to ({error.strerror})", "Give another folder."
+            ) from error
 
     def check_free(self, files: Mapping[Path, bytes]) -> None:
         """See that a campaign can begin here.

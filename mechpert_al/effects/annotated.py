@@ -83,7 +83,8 @@ class AnnotatedFile:
         else:
             self._file = _opened(self.path)
         self.root = _raw(self._file, self.path) if layer == RAW else self._file
-        if tenx.is_tenx(self.root):
+        self.is_of_cells = tenx.is_tenx(self.root)
+        if self.is_of_cells:
             self.root = tenx.as_annotated(self.root, self.path)
             guide_calls = guide_calls or tenx.calls_beside(self.path)
         missing = [part for part in ("obs", "var") if part not in self.root]
@@ -283,7 +284,7 @@ def is_annotated(path: str | Path) -> bool:
 
 def _opened(path: Path) -> Any:
     if not path.exists():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: no such file", "Look at the path for a misspelling.")
     if path.is_dir() and tenx.market_file(path) is not None:
         return tenx.MarketFolder(path)
     if path.is_dir():

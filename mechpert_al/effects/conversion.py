@@ -230,7 +230,7 @@ def convert(path: str | Path, **options: Any) -> tuple[EffectTable, ConversionRe
 
     path, chosen = Path(path), ConvertOptions.of(options)
     if not path.exists():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: no such file", "Look at the path for a misspelling.")
     if chosen.kind is not None:
         reader = plugins.named(READERS, chosen.kind, "kind of input")
         return reader.read(path, chosen, f"Read as {chosen.kind}, as asked.")

@@ -125,7 +125,9 @@ def check_asked_control(reading: LabelReading, control: Sequence[str], place: st
             near = get_close_matches(label, sorted(present), n=3, cutoff=0.4)
             raise DataError(
                 f"{place}: no label is the control {label!r} (upper and lower case matter)",
-                f"Nearest labels: {', '.join(map(repr, near))}." if near else "",
+                f"Nearest labels: {', '.join(map(repr, near))}."
+                if near
+                else f"Labels: {', '.join(map(repr, sorted(present)[:10]))}.",
             )
 
 

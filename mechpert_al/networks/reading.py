@@ -82,7 +82,10 @@ def read_network(
     network = _assembled(strong, reading, table)
     network = replace(network, dropped={**links.dropped, **dropped, **network.dropped})
     if not network.n_edges:
-        raise DataError(f"{path}: no link is left; left out: {dict(network.dropped)}")
+        raise DataError(
+            f"{path}: no link is left; left out: {dict(network.dropped)}",
+            "Lower the minimum score, or see whether it is the right file.",
+        )
     return network
 
 

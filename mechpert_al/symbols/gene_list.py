@@ -218,7 +218,8 @@ def _costs(column: pd.Series, path: str) -> np.ndarray:
     if below.size:
         raise DataError(
             f"{path}, line {column.index[below[0]]}: cost is {costs[below[0]]:g}, "
-            "expected 0 or more"
+            "expected 0 or more",
+            "Correct the cost, or leave the gene out.",
         )
     return costs
 

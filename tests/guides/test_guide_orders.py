@@ -200,23 +200,6 @@ def test_gene_called_ctrl_is_a_gene():
     assert [row.id for row in found.controls] == ["h", "i", "j"]
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("id\tsequence\n", "no column for the gene"),
-        (f"id\tgene\ng1\tMED1\n{A}\n", "no column for the sequence"),
-        ("id\tsequence\tgene\n", "no guide in this file"),
-        (f"{A}\tMED1\n", "2 columns, expected id, sequence, gene"),
-        ("", "empty"),
-    ],
-)
-def test_what_is_no_library(write, text, said):
-    with pytest.raises(DataError, match=said) as caught:
-        read_library(write(text))
-
-    assert "library.tsv" in caught.value.message
-
-
 # ---------------------------------------------------------------------- which guides
 def test_genes_are_found_under_other_names():
     order = select_guides(["AARS1"], library(("g1", A, "AARS"), ("g2", B, "MED1")))

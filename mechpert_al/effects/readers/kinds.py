@@ -44,6 +44,8 @@ def _classified(path: Path, changed: int, size: int) -> tuple[str, str]:
 
 def classify(file: AnnotatedFile) -> tuple[str, str]:
     """Kind of an AnnData file, and why."""
+    if file.is_of_cells:
+        return "counts", "Counts of Cell Ranger, by their form."
     if file.note(NOTE) is not None:
         return "effects", "An effects file, by its note in uns."
     if is_replogle_bulk(file):

@@ -37,7 +37,8 @@ def _read(file: TextFile, options: Options) -> Links:
     if wrong.size:
         raise DataError(
             f"{file.path}, line {frame.index[wrong[0]]}: {confidence} is {classes[wrong[0]]:g}, "
-            f"expected 1 to {n_classes}"
+            f"expected 1 to {n_classes}",
+            "Is it the file of another version?",
         )
     place: dict[str, int] = {}
     rows: list[tuple[int, int, int, float]] = []

@@ -72,7 +72,10 @@ def _read_biogrid(file: TextFile, options: Options) -> Links:
     columns = _biogrid_columns(file)
     species = [columns[one] for one in ("species of first", "species of second") if one in columns]
     if len(species) != 2:
-        raise DataError(f"{file.path}: no column says which organism the interactors are of")
+        raise DataError(
+            f"{file.path}: no column says which organism the interactors are of",
+            "Give BioGRID's own file (tab3), with all its columns.",
+        )
     frame = file.table(is_quoted=False)
     first, second = columns["first"], columns["second"]
     dropped: dict[str, int] = {}

@@ -97,15 +97,23 @@ def _read_graphml(file: TextFile, options: Options) -> Links:
     )
 
 
+_REMEDY = "Give every edge its number, or leave the attribute out of all."
+
+
 def _edge_numbers(
     edges: list[tuple[Any, Any, dict[str, Any]]], key: str, file: TextFile
 ) -> np.ndarray:
     try:
         values = np.array([float(data[key]) for *_, data in edges])
     except (TypeError, ValueError) as error:
-        raise DataError(f"{file.path}: an edge's {key} is no number: {error}") from error
-    if not np.isfinite(values).all():
-        raise DataError(f"{file.path}: an edge's {key} is not finite")
+        raise DataError(f"{file.path}: an edge's {key} is no number: {error}", _REMEDY) from error
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if wrong.size:
+        source, target, data = edges[wrong[0]]
+        raise DataError(
+            f"{file.path}: {key} of the edge {source} – {target} is {data[key]}, expected a number",
+            _REMEDY,
+        )
     return values
 
 
@@ -126,7 +134,10 @@ def _parsed(file: TextFile) -> Any:
     try:
         return nx.parse_graphml(text)
     except (ParseError, nx.NetworkXError, KeyError, ValueError) as error:
-        raise DataError(f"{file.path}: not a GraphML file that can be read: {error}") from error
+        raise DataError(
+            f"{file.path}: not a GraphML file that can be read: {error}",
+            "Export it again, or write an edge list with the columns source and target.",
+        ) from error
 
 
 SIF = Format("sif", "SIF", _recognise_sif, _read_sif, may_be_told=True)

@@ -84,13 +84,14 @@ def _scores(file: TextFile) -> pd.DataFrame:
         frame["combined_score"] = numbers(frame["combined_score"], file.path)
         frame = frame.astype({"protein1": "category", "protein2": "category"})
     if frame.empty:
-        raise DataError(f"{file.path}: a header and no link")
+        raise DataError(f"{file.path}: a header and no link", "Download it again.")
     beyond = frame.index[~frame["combined_score"].between(0, FULL_SCORE)]
     if len(beyond):
         score = float(frame.loc[beyond[0], "combined_score"])
         raise DataError(
             f"{file.path}, line {beyond[0]}: combined_score is {score:g}, "
-            f"expected 0 to {FULL_SCORE}"
+            f"expected 0 to {FULL_SCORE}",
+            "Give STRING's own file, with its scores as they are.",
         )
     return frame
 
