@@ -58,7 +58,9 @@ def load_toml(path: str | Path, model: type[Model]) -> Model:
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
+        raise ConfigError(
+            f"{path}: {error.strerror}", "Put the file there, or give another path."
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text", "Save it in UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
@@ -120,7 +122,7 @@ def _told(place: Place, errors: Sequence[ErrorDetails], model: type[BaseModel]) 
     key = _dotted(place)
     value = json.dumps(errors[0]["input"], ensure_ascii=False)
     if errors[0]["type"] == "missing":
-        return f"key {key} is missing", ""
+        return f"key {key} is missing", "Add it."
     if errors[0]["type"] == "extra_forbidden":
         valid = list(_fields(model, place[:-1]))
         near = difflib.get_close_matches(str(place[-1]), valid, n=3, cutoff=0.5)
@@ -128,7 +130,7 @@ def _told(place: Place, errors: Sequence[ErrorDetails], model: type[BaseModel]) 
         where = _dotted(place[:-1]) or "the file"
         return f"unknown key {key} (= {value})", f"{guess}Keys of {where}: {', '.join(valid)}."
     expected = dict.fromkeys(_PYDANTIC_OPENING.sub("", error["msg"]) for error in errors)
-    return f"{key} is {value}, expected {' or '.join(expected)}", ""
+    return f"{key} is {value}, expected {' or '.join(expected)}", "Correct the value."
 
 
 def _dotted(place: Place) -> str:
