@@ -7,6 +7,11 @@ turns them into exit codes.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
 
 class MechPertError(Exception):
     """Root of all errors raised on purpose.
@@ -83,3 +88,23 @@ class UnansweredError(MechPertError):
 
     kind = "unanswered"
     exit_code = 7
+
+
+def did_you_mean(name: str, valid: Iterable[str]) -> str:
+    """``Did you mean a or b? `` for hints; empty if no valid name is near."""
+    by_case: dict[str, str] = {}
+    for one in valid:
+        by_case.setdefault(one.lower(), one)
+    near = difflib.get_close_matches(name.lower(), by_case, n=3)
+    return f"Did you mean {' or '.join(by_case[one] for one in near)}? " if near else ""
+
+
+def did_you_mean_file(paths: Iterable[Path]) -> str:
+    """The same for files that are not there: the nearest names beside each of them."""
+    found: dict[str, None] = {}
+    for path in paths:
+        with suppress(OSError):
+            names = {one.name.lower(): one.name for one in path.parent.iterdir()}
+            near = difflib.get_close_matches(path.name.lower(), names, n=3, cutoff=0.7)
+            found |= dict.fromkeys(str(path.parent / names[one]) for one in near)
+    return f"Did you mean {' or '.join(list(found)[:3])}? " if found else ""

@@ -6,12 +6,11 @@ metadata, in the group that the built-ins use too.
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from mechpert_al.errors import UsageError
+from mechpert_al.errors import UsageError, did_you_mean
 
 
 @cache
@@ -43,9 +42,8 @@ def named(group: str, name: str, what: str) -> Any:
     """
     installed = _installed(group)
     if name not in installed:
-        near = difflib.get_close_matches(name, installed, n=3)
-        hint = f"Did you mean {' or '.join(near)}? " if near else ""
         raise UsageError(
-            f"unknown {what} {name!r}", f"{hint}Valid names: {', '.join(sorted(installed))}."
+            f"unknown {what} {name!r}",
+            f"{did_you_mean(name, sorted(installed))}Valid names: {', '.join(sorted(installed))}.",
         )
     return installed[name].load()

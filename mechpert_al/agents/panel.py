@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mechpert_al.agents.admission import DROP_REASONS, Answer, Dropped, Hypothesis, admit
-from mechpert_al.errors import DataError, UsageError
+from mechpert_al.errors import DataError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -261,7 +261,8 @@ def _panel_folder(path: str | Path) -> Path:
             return shipped[str(path)]
         raise DataError(
             f"{path}: no panel there (a panel is a folder with a file panel.json)",
-            f"Give a panel folder or the name of a shipped panel: {', '.join(shipped)}.",
+            f"{did_you_mean(str(path), shipped)}Give a panel folder or the name of a shipped "
+            f"panel: {', '.join(shipped)}.",
         )
     return folder
 

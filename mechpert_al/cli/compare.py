@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mechpert_al.cli import completion
 from mechpert_al.cli.loop_options import load_loop, loop_options
 from mechpert_al.cli.options import json_option
 from mechpert_al.cli.output import (
@@ -28,10 +29,20 @@ _folder = click.Path(path_type=Path)
 
 @click.command(epilog="Example: mechpert-al compare k562 --controls --out comparison")
 @loop_options
-@click.option("--strategy", "strategies", multiple=True, help="Strategy to compare; repeatable.")
-@click.option("--predictor", "predictors", multiple=True, help="Predictor to use; repeatable.")
 @click.option(
-    "--budget", "budgets", type=click.IntRange(min=1), multiple=True, help="Anchors; repeatable."
+    "--strategy", "strategies", multiple=True, shell_complete=completion.strategies,
+    help="Strategy to compare; repeatable.  [default: the loop's, or all]",
+)  # fmt: skip
+@click.option(
+    "--predictor", "predictors", multiple=True, shell_complete=completion.predictors,
+    help="Predictor to use; repeatable.  [default: the loop's, or three]",
+)  # fmt: skip
+@click.option(
+    "--budget",
+    "budgets",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="Number of anchors; repeatable.  [default: the loop's, or 10 to 200]",
 )
 @click.option(
     "--rounds", type=click.IntRange(min=1),
@@ -188,7 +199,16 @@ def show(result: Comparison) -> None:
 def _show_non_inferiority(result: Comparison) -> None:
     panel = result.protocol["degraded"] or "as it is"
     table(
-        ["data", "N>", "adaptive>", "best plain", "its>", "difference [95 %]", "margin>", "verdict"],
+        [
+            "data",
+            "N>",
+            "adaptive>",
+            "best plain",
+            "its>",
+            "difference [95 %]",
+            "margin>",
+            "verdict",
+        ],
         [
             (
                 row["dataset"],

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mechpert_al.cli import completion
+
 if TYPE_CHECKING:
     from mechpert_al.evaluation.inputs import LoopInputs
 
@@ -18,26 +20,36 @@ def loop_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The argument LOOP, and options that replace what it says."""
     for option in (
         click.option(
-            "--seed", type=click.IntRange(min=0), help="Everything random follows from it."
+            "--seed",
+            type=click.IntRange(min=0),
+            help="Everything random follows from it.  [default: the loop's, or 0]",
         ),
         click.option("--features", type=_file, help="Gene × feature table, for ridge."),
         click.option("--network", type=_file, help="Prior network."),
-        click.option("--panel", help="A panel folder, or the name of a shipped panel."),
+        click.option(
+            "--panel",
+            shell_complete=completion.panels,
+            help="A panel folder, or the name of a shipped panel.",
+        ),
         click.option(
             "--effects", type=_file, multiple=True, help="Measured screen to judge by; repeatable."
         ),
         click.option(
-            "--splits", type=click.IntRange(min=1), help="Random splits into pool and test set."
+            "--splits",
+            type=click.IntRange(min=1),
+            help="Random splits into pool and test set.  [default: the loop's, or 6]",
         ),
         click.option(
             "--test-fraction",
             type=click.FloatRange(0, 1, min_open=True, max_open=True),
-            help="Share of the screen that no strategy may measure.",
+            help="Share of the screen that no strategy may measure.  [default: the loop's, or 0.4]",
         ),
         click.option(
-            "--random-draws", type=click.IntRange(min=1), help="Random batches in each split."
+            "--random-draws",
+            type=click.IntRange(min=1),
+            help="Random batches in each split.  [default: the loop's, or 50]",
         ),
-        click.argument("loop", required=False),
+        click.argument("loop", required=False, shell_complete=completion.loops),
     ):
         command = option(command)
     return command

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mechpert_al.cli import completion
 from mechpert_al.cli.options import json_option, seed_option
 from mechpert_al.cli.output import notes, print_json, say, table
 
@@ -17,7 +18,12 @@ _file = click.Path(path_type=Path)
 
 
 @click.command(epilog="Example: mechpert-al plan --panel essential585 -n 24 --out order.csv")
-@click.option("--panel", required=True, help="A panel folder, or the name of a shipped panel.")
+@click.option(
+    "--panel",
+    required=True,
+    shell_complete=completion.panels,
+    help="A panel folder, or the name of a shipped panel.",
+)
 @click.option("-n", "n", required=True, type=click.IntRange(min=1), help="Genes in the batch.")
 @click.option("--effects", type=_file, help="What is measured already (an effects file).")
 @click.option("--network", type=_file, help="Prior network, for strategies that read one.")
@@ -30,7 +36,11 @@ _file = click.Path(path_type=Path)
 @click.option("--budget", type=float, help="The most the batch may cost, in the unit of --cost.")
 @click.option("--max-per-group", type=int, help="The most genes of one group of --cost.")
 @click.option(
-    "--strategy", default="expected_coverage", show_default=True, help="How the batch is chosen."
+    "--strategy",
+    default="expected_coverage",
+    show_default=True,
+    shell_complete=completion.strategies,
+    help="How the batch is chosen.",
 )
 @click.option("-o", "--out", type=_file, help="Write the order as a CSV file.")
 @seed_option

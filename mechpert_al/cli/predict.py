@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mechpert_al.cli import completion
 from mechpert_al.cli.options import json_option
 from mechpert_al.cli.output import notes, print_json, say, table
 from mechpert_al.errors import UsageError
@@ -20,10 +21,20 @@ SHOWN = 15
 )
 @click.option("--campaign", type=_file, help="A campaign folder: its panel and measurements.")
 @click.option("--effects", type=_file, help="What is measured (an effects file), with --panel.")
-@click.option("--panel", help="A panel folder, or the name of a shipped panel.")
+@click.option(
+    "--panel",
+    shell_complete=completion.panels,
+    help="A panel folder, or the name of a shipped panel.",
+)
 @click.option("--network", type=_file, help="Prior network, for predictors that read one.")
 @click.option("--targets", type=_file, help="Genes to predict; all unmeasured ones by default.")
-@click.option("--predictor", default="kriging", show_default=True, help="How it is predicted.")
+@click.option(
+    "--predictor",
+    default="kriging",
+    show_default=True,
+    shell_complete=completion.predictors,
+    help="How it is predicted.",
+)
 @click.option("-o", "--out", type=_file, required=True, help="The .h5ad file to write.")
 @json_option
 def predict(

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mechpert_al.cli import completion
 from mechpert_al.cli.loop_options import load_loop, loop_options
 from mechpert_al.cli.options import json_option
 from mechpert_al.cli.output import (
@@ -25,10 +26,20 @@ from mechpert_al.cli.output import (
     epilog="Example: mechpert-al simulate k562 --strategy expected_coverage --batch 10 --rounds 5"
 )
 @loop_options
-@click.option("--strategy", help="How batches are chosen.")
-@click.option("--predictor", help="What is taught and scored.")
-@click.option("--batch", type=click.IntRange(min=1), help="Genes in a round.")
-@click.option("--rounds", type=click.IntRange(min=1), help="Rounds.")
+@click.option(
+    "--strategy",
+    shell_complete=completion.strategies,
+    help="How batches are chosen.  [default: the loop's, or expected_coverage]",
+)
+@click.option(
+    "--predictor",
+    shell_complete=completion.predictors,
+    help="What is taught and scored.  [default: the loop's, or kriging]",
+)
+@click.option(
+    "--batch", type=click.IntRange(min=1), help="Genes in a round.  [default: the loop's, or 10]"
+)
+@click.option("--rounds", type=click.IntRange(min=1), help="Rounds.  [default: the loop's, or 5]")
 @click.option("--report", type=click.Path(path_type=Path), help="Write the report, one HTML file.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the JSON document there.")
 @json_option

@@ -6,7 +6,7 @@ import os
 from importlib import resources
 from pathlib import Path
 
-from mechpert_al.errors import DataError
+from mechpert_al.errors import DataError, did_you_mean_file
 
 #: Names the folder of the user's data.
 DATA_VARIABLE = "MECHPERT_AL_DATA"
@@ -79,7 +79,7 @@ def resolve(path: str | Path, relative_to: str | Path | None = None) -> Path:
     hint = "" if data or wanted.is_absolute() else f" {DATA_VARIABLE} is not set."
     raise DataError(
         f"{path}: no such file or folder",
-        f"Looked for {', '.join(map(str, tried))}.{hint}",
+        f"{did_you_mean_file(tried)}Looked for {', '.join(map(str, tried))}.{hint}",
     )
 
 

@@ -14,7 +14,7 @@ from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.datasets import DATA_VARIABLE, resolve, shipped_loops
 from mechpert_al.effects.files import read_effects
 from mechpert_al.effects.table import EffectTable
-from mechpert_al.errors import ConfigError, DataError, UsageError
+from mechpert_al.errors import ConfigError, DataError, UsageError, did_you_mean
 from mechpert_al.evaluation.settings import choose_settings
 from mechpert_al.networks import read_network
 from mechpert_al.virtual import VirtualLab
@@ -66,7 +66,8 @@ def find_loop(loop: str | None) -> tuple[LoopFile, Path | None]:
         if loop not in shipped:
             raise UsageError(
                 f"no loop file {loop!r}",
-                f"Give a path, or the name of a shipped loop: {', '.join(sorted(shipped))}.",
+                f"{did_you_mean(loop, shipped)}Give a path, or the name of a shipped loop: "
+                f"{', '.join(sorted(shipped))}.",
             )
         path = shipped[loop]
     return load_toml(path, LoopFile), path
