@@ -66,6 +66,15 @@ def correlation(random: np.random.Generator) -> Case:
     return coverage(random, root=True)
 
 
+def averaged(random: np.random.Generator) -> Case:
+    cases, weights = [coverage(random), facility(random)], random.uniform(0, 1, 2)
+
+    def worth(anchors: Sequence[int]) -> float:
+        return float(sum(w * one.worth(anchors) for w, one in zip(weights, cases, strict=True)))
+
+    return Case(objectives.Averaged([one.objective for one in cases], weights.tolist()), worth)
+
+
 def log_determinant(random: np.random.Generator) -> Case:
     kernel, noise = a_kernel(random), random.uniform(0.5, 2, N)
 
@@ -105,7 +114,7 @@ def modular(random: np.random.Generator) -> Case:
     return Case(objectives.Modular(scores), lambda anchors: float(scores[list(anchors)].sum()))
 
 
-CASES = [coverage, correlation, log_determinant, facility, probabilistic, modular]
+CASES = [coverage, correlation, averaged, log_determinant, facility, probabilistic, modular]
 
 
 @pytest.mark.parametrize("make", CASES)

@@ -267,6 +267,7 @@ def test_a_strategy_that_fails_in_rounds_is_named(
 ) -> None:
     class FailingLater(Strategy):
         name = "failing"
+        learns = True
 
         def select(self, state: DesignState, n: int) -> Selection:
             if state.round > 1:
