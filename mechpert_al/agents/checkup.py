@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from mechpert_al.agents.description import Description
 from mechpert_al.agents.faults import Fault
 from mechpert_al.agents.hosts import addresses, named
+from mechpert_al.agents.models import Model
 from mechpert_al.agents.ollama import Server, how_to_get
 from mechpert_al.datasets import DATA_VARIABLE, cache_dir
 from mechpert_al.datasets.shipped import CACHE_VARIABLE
@@ -56,33 +57,58 @@ def checkup(
     is_needed
         Whether their models must be there; otherwise any model will do.
     """
-    wanted = [(address, one) for one in descriptions for address in addresses(one, hosts)]
-    for address in dict.fromkeys(address for address, _ in wanted):
-        needed = {name: one for at, one in wanted if at == address for name in one.models}
-        yield from _server(address, needed, is_needed)
+    wanted: dict[str, dict[str, Description]] = {}
+    for one in descriptions:
+        for agent in one.agents.values():
+            for address in addresses(one, hosts, agent.name):
+                wanted.setdefault(address, {}).setdefault(agent.model, one)
+    seen = {address: _seen(address) for address in wanted}
+    somewhere = {
+        name
+        for address, found in seen.items()
+        if not isinstance(found, Fault)
+        for name in wanted[address]
+        if named(name, found[1])
+    }
+    for address, models in wanted.items():
+        yield from _server(address, seen[address], models, somewhere, is_needed)
     yield _symbols()
     yield from _versions()
     yield from _disks()
     yield _data()
 
 
-def _server(address: str, needed: dict[str, Description], is_needed: bool) -> Iterator[Line]:
-    what = f"server {address}"
+def _seen(address: str) -> tuple[str, Mapping[str, Model]] | Fault:
+    """The version and the models of a server."""
     server = Server(address)
     try:
-        yield Line(what, True, f"Ollama {server.version()}")
-        there = server.models()
+        return server.version(), server.models()
     except Fault as fault:
-        yield Line(what, False, fault.message, fault.hint)
-        return
+        return fault
     finally:
         server.close()
+
+
+def _server(
+    address: str,
+    seen: tuple[str, Mapping[str, Model]] | Fault,
+    needed: Mapping[str, Description],
+    somewhere: Collection[str],
+    is_needed: bool,
+) -> Iterator[Line]:
+    """A server, and the models that are to be asked there; one of several servers may lack some."""
+    if isinstance(seen, Fault):
+        yield Line(f"server {address}", False, seen.message, seen.hint)
+        return
+    version, there = seen
+    yield Line(f"server {address}", True, f"Ollama {version}")
     for name, description in needed.items():
         model = named(name, there)
         what = f"model {name} (panel {description.settings.name})"
         if model is None:
-            is_wanted = is_needed or not there
-            yield Line(what, False, "not there", how_to_get(name, lambda: there), is_wanted)
+            is_wanted = (is_needed or not there) and name not in somewhere
+            remedy = how_to_get(name, lambda: there)
+            yield Line(what, False, f"not at {address}", remedy, is_wanted)
         else:
             yield Line(what, True, f"{model.parameters} {model.quantisation} {model.digest[:12]}")
 

@@ -2,7 +2,7 @@
 
 Order is money here. A server re-uses what it has read of the previous prompt up to the first token
 that differs, so what is common to most comes first: what all agents share (the experiment, the
-candidates), then what all targets of an agent share (its lens, the rules), and the target last.
+candidates, the rules), then what all targets of an agent share (its lens), and the target last.
 Each agent is asked alone: no message ever holds another agent's answer.
 """
 
@@ -45,7 +45,7 @@ def common_text(agent: LiveAgent, panel: PanelDescription, candidates: Sequence[
         parts.append(f"The experiment: {panel.context}")
     if candidates:
         parts.append(_listed(candidates))
-    return "\n\n".join([*parts, agent.lens, rules(agent, panel)])
+    return "\n\n".join([*parts, rules(agent, panel), agent.lens])
 
 
 def rules(agent: LiveAgent, panel: PanelDescription) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mechpert_al.agents.database import Database
+from mechpert_al.agents.faults import Fault
+from mechpert_al.agents.store import AnswerStore
+from mechpert_al.agents.verification import damage_of
 from mechpert_al.errors import DataError, IntegrityError
 
 
@@ -81,6 +85,22 @@ def test_changes_that_wait_together_fail_for_themselves_alone(database: Database
         thread.join()
     assert outcome == {"one": "written", "wrong": "refused", "other": "written"}
     assert database.rows("SELECT n FROM t") == [(1,), (3,)]
+
+
+def test_failures_are_read_one_by_one(tmp_path: Path) -> None:
+    """Texts of 40 MB in all: neither reading nor verifying holds more than a few of them."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+    with AnswerStore(tmp_path) as store:
+        for number in range(200):
+            text = chr(97 + number % 26) * 200_000
+            fault = Fault("invalid", "no", text=text)
+            store.add_failure("k", body, "d", "one", ["A"], number + 1, fault)
+        tracemalloc.start()
+        assert sum(len(one["text"]) for one in store.failures()) == 200 * 200_000
+        assert damage_of(store) == []
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 def test_what_is_no_database_is_said(tmp_path: Path) -> None:

@@ -146,6 +146,9 @@ def examine(text: str) -> int:
     stated = json.loads(text)
     assert stated["target"] == TARGET
     assert len(proposals) == len(stated["regulators"])  # nothing lost, nothing invented
+    genes = [one["gene"] for one in proposals]
+    has_none = bool(genes) and not any(gene in GENES and gene != TARGET for gene in genes)
+    assert judged.hollow == ([TARGET] if has_none else [])
     hypotheses, dropped = admit("agent", Answer(TARGET, proposals), GENES)
     assert len(hypotheses) + len(dropped) == len(proposals)
     for one in hypotheses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from mechpert_al.agents.faults import KINDS, Follows
 from mechpert_al.agents.listing import listed_panels
 from mechpert_al.agents.live import matched_targets, outlook, questions_of
 from mechpert_al.agents.models import Abilities
-from mechpert_al.agents.questions import Again, Question
+from mechpert_al.agents.questions import Again, Question, Questions
 from mechpert_al.agents.schema import SYMBOL, answer_schema
 from mechpert_al.agents.shortlist import ShortLists
 from mechpert_al.agents.store import canonical
@@ -416,6 +417,29 @@ def test_outlook_counts_without_a_server(tmp_path: Path) -> None:
     ]
     assert all(one.seconds > 0 for one in found)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_outlook_of_many_targets_builds_one_request_an_agent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genes = tuple(f"GENE{number}" for number in range(20_000))
+    agents = {name: {"lens_text": f"Look at {name}."} for name in "abcd"}
+    built: list[Question] = []
+    request = Questions.request
+
+    def counted(self: Questions, question: Question, *more: Any) -> Any:
+        built.append(question)
+        return request(self, question, *more)
+
+    monkeypatch.setattr(Questions, "request", counted)
+    asked = questions_of(description(agent=agents), genes, genes)
+    tracemalloc.start()
+    found = outlook(asked, tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [one.n_questions for one in found] == [20_000] * 4
+    assert len(built) == 4
+    assert peak < 20_000_000  # the requests alone would be thousands of megabytes
 
 
 def test_every_kind_of_fault_has_a_remedy() -> None:

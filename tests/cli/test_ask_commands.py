@@ -201,6 +201,29 @@ def test_doctor(run_cli: Callable, inputs: Path) -> None:
     assert "ollama serve" in down.stdout
 
 
+def test_doctor_looks_at_each_server_for_what_is_asked_there(
+    run_cli: Callable, tmp_path: Path
+) -> None:
+    with FakeOllama(models={"a:1b": "a" * 64}) as first, FakeOllama(models={}) as second:
+        (tmp_path / "two.toml").write_text(
+            f'name = "two"\nmodel = "a:1b"\nhosts = ["{first.host}", "{second.host}"]\n'
+            f'[agent.one]\nlens_text = "A"\n'
+            f'[agent.two]\nlens_text = "B"\nmodel = "b:1b"\nhosts = ["{second.host}"]\n'
+        )
+        done = run_cli("doctor", tmp_path / "two.toml", "--json")
+    assert done.exit_code == 4
+    lines = json.loads(done.stdout)["lines"]
+    models = [
+        (one["what"], one["found"], one["is_needed"]) for one in lines if "model" in one["what"]
+    ]
+    assert [what for what, *_ in models] == [
+        "model a:1b (panel two)", "model a:1b (panel two)", "model b:1b (panel two)"
+    ]  # fmt: skip
+    assert models[1][1:] == (f"not at {second.host}", False)  # the first server has it
+    assert models[2][1:] == (f"not at {second.host}", True)
+    assert "ollama pull b:1b" in json.dumps(lines)
+
+
 def test_done_false_is_no_answer(run_cli: Callable, inputs: Path) -> None:
     with FakeOllama(script=[ends(done=False, done_reason=None)] * 2) as server:
         done = run_cli(*arguments(inputs, server))
