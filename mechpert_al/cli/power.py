@@ -50,6 +50,10 @@ _share = click.FloatRange(0, 1)
     help="Compare with what the screen and the panel show: planned against met.",
 )  # fmt: skip
 @click.option(
+    "--check-on", type=_path, multiple=True,
+    help="A further screen to check on, of which the fit saw nothing; repeatable.",
+)  # fmt: skip
+@click.option(
     "--ask-again", is_flag=True,
     help="Measure instead what asking agents again with evidence is worth, in default labs.",
 )  # fmt: skip
@@ -69,6 +73,7 @@ def power(
     out: Path | None,
     as_json: bool,
     with_check: bool,
+    check_on: tuple[Path, ...],
     ask_again: bool,
     **given: Any,
 ) -> None:
@@ -79,11 +84,13 @@ def power(
     """
     from mechpert_al.power import fitted, planned_against_met
     from mechpert_al.power import power as plan
+    from mechpert_al.power.planned import N_LABS
 
     if ask_again:
         _ask_again(out, as_json, given)
         return
     screen, real_panel, real_network = _inputs(loop, effects, panel, network)
+    judges = _judges(screen, real_panel, effects, loop, with_check, check_on)
     kind = fitted(
         screen, real_panel, real_network, n_genes=given["genes"], seed=given["seed"], say=say
     )
@@ -103,17 +110,10 @@ def power(
             progress=step,
         )
     check = None
-    if with_check:
-        from mechpert_al.errors import UsageError
-        from mechpert_al.power.planned import N_LABS
-
-        if screen is None or real_panel is None:
-            raise UsageError(
-                "--check needs a screen and a panel", "Give LOOP, or --effects, --panel."
-            )
+    if judges:
         with progress("planning the check", N_LABS) as step:
             check = planned_against_met(
-                kind, screen, real_panel, seed=given["seed"], n_jobs=given["jobs"], progress=step
+                kind, judges, real_panel, seed=given["seed"], n_jobs=given["jobs"], progress=step
             )
     document = {
         **result.as_document(),
@@ -193,6 +193,29 @@ def _inputs(loop: str | None, effects: Path | None, panel: str | None, network: 
     ]
 
 
+def _judges(
+    screen: Any,
+    panel: Any,
+    effects: Path | None,
+    loop: str | None,
+    with_check: bool,
+    check_on: tuple[Path, ...],
+) -> dict[str, Any]:
+    """The screens to check on, by name; refused before anything is computed."""
+    from mechpert_al.datasets import resolve
+    from mechpert_al.effects.files import read_effects
+    from mechpert_al.errors import UsageError
+
+    if (with_check or check_on) and (screen is None or panel is None):
+        raise UsageError("a check needs a screen and a panel", "Give LOOP, or --effects, --panel.")
+    judges = {}
+    if with_check:
+        judges[str(loop) if effects is None else effects.name.split(".")[0]] = screen
+    for path in check_on:
+        judges[path.name.split(".")[0]] = read_effects(resolve(str(path)))
+    return judges
+
+
 def _usual_labs(kind: Fitted) -> int:
     from mechpert_al.power.analysis import N_FITTED_LABS, N_LABS
 
@@ -203,8 +226,7 @@ def _agents(kind: Fitted, given: dict[str, Any]) -> tuple[AgentQuality, ...] | N
     """The panel as it was stated; what was not stated is as it was measured, or usual."""
     from dataclasses import replace
 
-    from mechpert_al.power.analysis import N_AGENTS, PRECISION
-    from mechpert_al.power.bench import AgentQuality
+    from mechpert_al.power.analysis import N_AGENTS, USUAL
 
     stated = {
         "precision": given["precisions"][0] if given["precisions"] else None,
@@ -213,7 +235,9 @@ def _agents(kind: Fitted, given: dict[str, Any]) -> tuple[AgentQuality, ...] | N
         "calibration": given["calibration"],
     }
     changes: dict[str, Any] = {name: one for name, one in stated.items() if one is not None}
-    agents = kind.agents or (AgentQuality(PRECISION),) * (given["n_agents"] or N_AGENTS)
+    if given["calibration"] == 0:
+        changes["grading"] = 0.0
+    agents = kind.agents or (USUAL,) * (given["n_agents"] or N_AGENTS)
     number = given["n_agents"] or len(agents)
     agents = (agents * number)[:number]
     return tuple(replace(one, **changes) for one in agents)
@@ -280,9 +304,10 @@ def _show(result: Power, kind: Fitted, check: Check | None) -> None:
         )
     if check is not None:
         table(
-            ["anchors>", "quantity", "planned, one screen", "met", "within"],
+            ["screen", "anchors>", "quantity", "planned, one screen", "met", "within"],
             [
                 (
+                    row["dataset"],
                     row["budget"],
                     row["quantity"],
                     plain(row["planned"]),
@@ -294,9 +319,7 @@ def _show(result: Power, kind: Fitted, check: Check | None) -> None:
             title="\nPlanned against met",
         )
     click.echo()
-    for text in result.statements:
+    for text in [*result.statements, *([] if check is None else check.statements)]:
         click.echo(text)
-    if check is not None:
-        click.echo(check.statement)
     for notice in result.notices:
         say(f"Note: {notice}")

@@ -21,8 +21,8 @@ from mechpert_al.virtual.panel_fitting import PanelFit, fit_literature, fit_pane
 N_GENES, N_READOUTS, N_LABS = 300, 200, 24
 #: Labs of a fitted kind, which are larger.
 N_FITTED_LABS = 12
-#: Precision of agents like those of the shipped panel, and the number of these.
-PRECISION, N_AGENTS = 0.65, 3
+#: Agents like those of the shipped panel beside K562 (see docs/power.md), and their number.
+USUAL, N_AGENTS = AgentQuality(0.65, grading=0.85), 3
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,7 @@ def fitted(
                 calibration=traits.calibration,
                 hallucination=traits.hallucination,
                 confidence=traits.confidence,
+                grading=traits.grading,
             )
             for traits in panel_fit.traits.values()
         )
@@ -136,8 +137,8 @@ def power(
     kind
         See `fitted`; default labs without.
     agents, agreement
-        The panel that is planned with; by default the fitted one, or three agents of precision
-        0.65.
+        The panel that is planned with; by default the fitted one, or three agents like those of
+        the shipped panel.
     n_labs
         Virtual labs; 24 by default, 12 of a fitted kind.
     n_jobs
@@ -148,7 +149,7 @@ def power(
         Further fields of `PowerSettings`: precisions, anchors, cells, goal, n_draws, seed.
     """
     kind = kind or fitted()
-    chosen = tuple(agents or kind.agents or (AgentQuality(PRECISION),) * N_AGENTS)
+    chosen = tuple(agents or kind.agents or (USUAL,) * N_AGENTS)
     shared = agreement if agreement is not None else kind.agreement
     asked = settings.pop("precisions", PRECISIONS)
     plan = PowerSettings(

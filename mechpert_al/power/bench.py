@@ -47,6 +47,8 @@ class AgentQuality:
         Share of the proposals that name no gene; they are lost.
     confidence
         Mean stated confidence; None: 0.4, or the precision if that is higher.
+    grading
+        How far confidences follow how close pairs are, 0–1 (see `virtual.AgentTraits`).
     """
 
     precision: float
@@ -54,6 +56,7 @@ class AgentQuality:
     calibration: float = 1.0
     hallucination: float = 0.0
     confidence: float | None = None
+    grading: float = 0.0
 
     def traits(self, lab: VirtualLab) -> AgentTraits:
         """The same in terms of one lab's related pairs."""
@@ -73,6 +76,7 @@ class AgentQuality:
             nearness=NEARNESS * (precision - base) / (1 - base),
             confidence=self.confidence or max(HABITUAL_CONFIDENCE, precision),
             hallucination=self.hallucination,
+            grading=self.grading,
         )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BUDGETS = (10, 20, 30, 50, 100, 200)
+QUANTITIES = ("design", "random", "gain")
 STRATEGY, PREDICTOR = "expected_coverage", "kriging"
 #: Labs, and splits and random batches in each; splits and random batches of the real screen.
 N_LABS, N_SPLITS, N_DRAWS = 16, 3, 4
@@ -34,8 +35,8 @@ class Check:
     Parameters
     ----------
     rows
-        One row a budget and quantity (``design``, ``random``, ``gain``): ``planned`` with the
-        interval for one screen, ``met`` with its own interval, and whether met lies in planned.
+        One row a screen, budget and quantity (``design``, ``random``, ``gain``): ``planned`` with
+        the interval for one screen, ``met`` with its own interval, and whether met lies in planned.
     settings
         Labs, splits and draws.
     """
@@ -54,19 +55,30 @@ class Check:
         return {"settings": dict(self.settings), "rows": list(self.rows)}
 
     @property
-    def statement(self) -> str:
-        """How often met lay in planned, in words."""
-        gains = [row for row in self.rows if row["quantity"] == "gain"]
-        held = [row["budget"] for row in gains if row["holds"]]
-        missed = [row["budget"] for row in gains if not row["holds"]]
-        text = f"The gain over random that was met lies in the planned interval at {len(held)} of "
-        text += f"{len(gains)} numbers of anchors"
-        return text + (f"; not at {', '.join(map(str, missed))}." if missed else ".")
+    def datasets(self) -> list[str]:
+        """Names of the screens."""
+        return list(dict.fromkeys(row["dataset"] for row in self.rows))
+
+    @property
+    def statements(self) -> list[str]:
+        """For each screen how often met lay in planned, in words."""
+        return [self._statement(name) for name in self.datasets]
+
+    def _statement(self, dataset: str) -> str:
+        gains = [
+            row for row in self.rows if row["dataset"] == dataset and row["quantity"] == "gain"
+        ]
+        missed = [str(row["budget"]) for row in gains if not row["holds"]]
+        text = (
+            f"{dataset}: the gain over random that was met lies in the planned interval at "
+            f"{len(gains) - len(missed)} of {len(gains)} numbers of anchors"
+        )
+        return text + (f"; not at {', '.join(missed)}." if missed else ".")
 
 
 def planned_against_met(
     kind: Fitted,
-    effects: EffectTable,
+    screens: Mapping[str, EffectTable],
     panel: Panel,
     *,
     budgets: Sequence[int] = BUDGETS,
@@ -83,8 +95,8 @@ def planned_against_met(
     ----------
     kind
         A fitted kind of lab with agents (see `fitted`).
-    effects, panel
-        The screen to judge by, and the real panel.
+    screens, panel
+        The screens to judge by, by name, and the real panel.
     budgets
         Numbers of anchors.
     n_labs, met_splits, met_draws, seed
@@ -97,20 +109,21 @@ def planned_against_met(
     if kind.agents is None or kind.agreement is None:
         raise UsageError("nothing is known of the agents", "Give a panel and a screen to fit.")
     planned = _planned(kind, tuple(budgets), n_labs, seed, n_jobs, progress)
-    met = _met(effects, panel, tuple(budgets), met_splits, met_draws, seed, n_jobs)
     rows = []
-    for budget in budgets:
-        for quantity in ("design", "random", "gain"):
-            plan, found = planned[quantity, budget], met[quantity, budget]
-            rows.append(
-                {
-                    "budget": budget,
-                    "quantity": quantity,
-                    "planned": plan,
-                    "met": found,
-                    "holds": bool(plan["low"] <= found["value"] <= plan["high"]),
-                }
-            )
+    for name, effects in screens.items():
+        met = _met(effects, panel, tuple(budgets), met_splits, met_draws, seed, n_jobs)
+        rows += [
+            {
+                "dataset": name,
+                "budget": budget,
+                "quantity": quantity,
+                "planned": planned[quantity, budget],
+                "met": met[quantity, budget],
+                "holds": _holds(planned[quantity, budget], met[quantity, budget]),
+            }
+            for budget in budgets
+            for quantity in QUANTITIES
+        ]
     settings = {
         "n_labs": n_labs,
         "n_splits": N_SPLITS,
@@ -120,6 +133,10 @@ def planned_against_met(
         "seed": seed,
     }
     return Check(rows, settings)
+
+
+def _holds(planned: Mapping[str, float], met: Mapping[str, float]) -> bool:
+    return bool(planned["low"] <= met["value"] <= planned["high"])
 
 
 def _planned(

@@ -21,7 +21,7 @@ STRENGTHS = (1.0, 0.5, 0.25)
 CHANGES: dict[str, dict[str, float]] = {
     "half the recall": {"recall": 0.5},
     "twice the recall": {"recall": 2.0},
-    "confidences say nothing": {"calibration": 0.0},
+    "confidences that say nothing": {"calibration": 0.0, "grading": 0.0},
     "30 % of the proposals invented": {"hallucination": 0.3},
     "60 % of the proposals invented": {"hallucination": 0.6},
     "agents independent of each other": {"agreement": 0.0},

@@ -26,7 +26,7 @@ def power_figures(
     result: Power, check: Check | None = None, rows: Sequence[Row] = ()
 ) -> dict[str, Any]:
     """All figures by file name, without ending."""
-    figures = {
+    figures: dict[str, Any] = {
         "power-precision": precision_curve(result),
         "power-cells": division_curves(result),
         "power-agents": agent_curve(result),

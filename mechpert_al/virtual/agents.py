@@ -58,6 +58,9 @@ class AgentTraits:
         Mean of its stated confidences, above 0 and up to 1.
     hallucination
         Share of its raw proposals that name genes which do not exist, 0 up to (not including) 1.
+    grading
+        How far its confidences also follow how close a pair is, among related pairs and among the
+        others, 0 (not at all) to 1 (the order of the confidences is that of relatedness).
     """
 
     precision: float
@@ -66,6 +69,7 @@ class AgentTraits:
     nearness: float = 0.0
     confidence: float = 0.4
     hallucination: float = 0.0
+    grading: float = 0.0
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -216,12 +220,16 @@ def _claims(
         if traits not in odds:
             odds[traits] = naming_odds(lab, traits)
         targets, regulators = np.nonzero(dice[0] < odds[traits])
+        is_related = lab.related[targets, regulators]
         confidences = stated_confidence(
-            traits,
-            lab.base_rate,
-            lab.related[targets, regulators],
-            dice[1:, targets, regulators],
+            traits, lab.base_rate, is_related, dice[1:, targets, regulators]
         )
+        if traits.grading:
+            closeness = lab.relatedness[targets, regulators]
+            for stratum in (is_related, ~is_related):
+                confidences[stratum] = graded(
+                    confidences[stratum], closeness[stratum], traits.grading
+                )
         yield name, traits, Claims(targets, regulators, confidences), random
 
 
@@ -283,6 +291,27 @@ def stated_confidence(
     first = mean * CONCENTRATION + (is_tilted & is_related)
     second = (1 - mean) * CONCENTRATION + (is_tilted & ~is_related)
     return np.clip(np.round(betaincinv(first, second, dice[1]), 2), 0.01, 1.0)
+
+
+def graded(confidences: np.ndarray, closeness: np.ndarray, grading: float) -> np.ndarray:
+    """The same confidences in an order that follows closeness as far as stated.
+
+    The new order is that of a sum of normal scores, grading × closeness + √(1 − grading²) × the
+    confidence that a pair had: so no confidence is lost, and no further dice are needed.
+    """
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    if not len(confidences):
+        return confidences
+    own, near = (
+        ndtri((rankdata(values, "ordinal") - 0.5) / len(values))
+        for values in (confidences, closeness)
+    )
+    order = np.argsort(grading * near + np.sqrt(1 - grading**2) * own, kind="stable")
+    ordered = np.empty_like(confidences)
+    ordered[order] = np.sort(confidences)
+    return ordered
 
 
 def _invented(

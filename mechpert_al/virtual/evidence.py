@@ -6,6 +6,7 @@ does which does not read. One that reads then weighs its proposals by what it wa
 nothing else: a proposal is weighed by the measured correlations that it is part of. Where they
 speak against it, it is withdrawn; where they speak for it, its confidence rises. Of two measured
 genes that were both proposed and are unlike, at least one is wrong: the less confident one goes.
+In the place of what is withdrawn it proposes what it thinks of next.
 """
 
 from __future__ import annotations
@@ -82,8 +83,10 @@ class AskedAgain:
             new = fresh.layers[name].toarray()[targets]
             rows[targets] = np.where(stays, rows[targets], new)
             if self.reading != "ignored":
-                for target, pairs in told.items():
-                    rows[target] = reconsidered(rows[target], target, pairs)
+                for place, target in enumerate(targets):
+                    kept = reconsidered(rows[target], target, told[target])
+                    withdrawn = (rows[target] > 0) & (kept == 0)
+                    rows[target] = refilled(kept, new[place], withdrawn)
             layers[name] = sparse.csr_array(rows)
         return replace(network, layers=layers, hypotheses=None)
 
@@ -119,6 +122,25 @@ def reconsidered(answer: np.ndarray, target: int, pairs: Sequence[Pair]) -> np.n
                 lesser = min(pair[:2], key=lambda gene: (_standing(answer, gene, pairs), gene))
                 weighed[lesser] = 0.0
     return weighed
+
+
+def refilled(kept: np.ndarray, thought_of: np.ndarray, withdrawn: np.ndarray) -> np.ndarray:
+    """The answer with as many new proposals as were withdrawn, the most confident ones first.
+
+    Parameters
+    ----------
+    kept
+        Confidence in each gene after evidence was weighed, shape (n_genes,).
+    thought_of
+        Confidence in whatever else comes to the agent's mind, same shape.
+    withdrawn
+        Which proposals the evidence spoke against; they do not come back.
+    """
+    new = np.where((kept > 0) | withdrawn, 0, thought_of)
+    best = np.argsort(-new, kind="stable")[: int(withdrawn.sum())]
+    answer = kept.copy()
+    answer[best] = np.maximum(answer[best], new[best])
+    return answer
 
 
 def _standing(answer: np.ndarray, gene: int, pairs: Sequence[Pair]) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from mechpert_al.effects.align import align
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import DataError
 from mechpert_al.networks import PriorNetwork
-from mechpert_al.virtual.agents import AgentTraits, naming_odds
+from mechpert_al.virtual.agents import AgentTraits, naming_odds, simulated_consensus
 from mechpert_al.virtual.fitting import LabFit
 from mechpert_al.virtual.lab import VirtualLab
 from mechpert_al.virtual.resemblance import profile_correlations
@@ -30,6 +30,8 @@ from mechpert_al.virtual.resemblance import profile_correlations
 LEAST_PROPOSALS = 50
 #: Steps of the bisection for the quality.
 N_BISECTIONS = 14
+#: Steps of the bisection for the grading.
+N_GRADING = 7
 
 
 @dataclass(frozen=True)
@@ -228,13 +230,38 @@ def _expected(traits: AgentTraits, lab: VirtualLab, simulated: np.ndarray) -> tu
 def _calibrated(
     traits: AgentTraits, heard: Heard, lab: VirtualLab, simulated: np.ndarray
 ) -> AgentTraits:
-    """With the calibration that gives the slope of measured correlation over confidence."""
+    """With the calibration that gives the slope of measured correlation over confidence.
+
+    Where the slope is steeper than knowing which pairs are related explains, confidences also
+    follow how close they are.
+    """
     odds = naming_odds(lab, traits)
     right = np.average(simulated, weights=odds * lab.related)
     wrong = np.average(simulated, weights=odds * ~lab.related) if traits.precision < 1 else right
     full = traits.slope(lab.base_rate) * (right - wrong)
     share = float(np.clip(heard.slope / full, 0, 1)) if full > 0 else 0.0
-    return AgentTraits(**{**asdict(traits), "calibration": share})
+    known = replace(traits, calibration=share)
+    return known if share < 1 else _graded(known, heard, lab, simulated)
+
+
+def _graded(
+    traits: AgentTraits, heard: Heard, lab: VirtualLab, simulated: np.ndarray
+) -> AgentTraits:
+    """With the least grading that gives the slope, found by simulating the agent."""
+    low, high = 0.0, 1.0
+    if _simulated_slope(traits, lab, simulated) >= heard.slope:
+        return traits
+    for _ in range(N_GRADING):
+        middle = (low + high) / 2
+        slope = _simulated_slope(replace(traits, grading=middle), lab, simulated)
+        low, high = (middle, high) if slope < heard.slope else (low, middle)
+    return replace(traits, grading=(low + high) / 2)
+
+
+def _simulated_slope(traits: AgentTraits, lab: VirtualLab, simulated: np.ndarray) -> float:
+    layer = simulated_consensus(lab, [traits], agreement=0.0, draw=0).layers["agent1"].toarray()
+    named = layer > 0
+    return float(np.polyfit(layer[named], simulated[named], 1)[0])
 
 
 def _agreement(

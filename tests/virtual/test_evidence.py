@@ -6,7 +6,7 @@ import pytest
 from mechpert_al.consensus.contradictions import Doubt, Pair, doubts
 from mechpert_al.virtual import VirtualLab
 from mechpert_al.virtual.agents import simulated_consensus
-from mechpert_al.virtual.evidence import PERSISTENCE, AskedAgain, permuted, reconsidered
+from mechpert_al.virtual.evidence import PERSISTENCE, AskedAgain, permuted, reconsidered, refilled
 
 LAB = VirtualLab(5, 100, 150)
 TRAITS = (LAB.traits(0.5),) * 2
@@ -60,6 +60,17 @@ def test_evidence_on_what_was_not_proposed_changes_nothing():
     np.testing.assert_array_equal(reconsidered(answer, 0, pairs), answer)
 
 
+def test_places_are_refilled_with_the_next_best_and_never_with_what_was_withdrawn():
+    kept = np.array([0, 0, 0.6, 0, 0, 0])
+    withdrawn = np.array([0, 1, 0, 1, 0, 0], dtype=bool)
+    thought_of = np.array([0.2, 0.9, 0.8, 0, 0.4, 0.3])
+    expected = [0, 0, 0.6, 0, 0.4, 0.3]
+    np.testing.assert_array_equal(refilled(kept, thought_of, withdrawn), expected)
+    nothing = np.zeros(6)
+    np.testing.assert_array_equal(refilled(kept, nothing, withdrawn), kept)
+    np.testing.assert_array_equal(refilled(kept, thought_of, np.zeros(6, dtype=bool)), kept)
+
+
 # ---------------------------------------------------------------------- whole answers
 @pytest.mark.parametrize("reading", ["ignored", "used", "permuted"])
 def test_only_targets_that_were_asked_about_change(reading, network, asked):
@@ -81,12 +92,18 @@ def test_decisions_persist_as_often_as_stated(network, asked):
     assert changed == pytest.approx(1 - PERSISTENCE, abs=4 * np.sqrt(0.25 * 0.75 / n))
 
 
-def test_reading_changes_what_evidence_is_on_and_nothing_else(network, asked):
+def test_reading_changes_only_answers_on_which_there_is_evidence(network, asked):
+    """There, what is withdrawn is named in the evidence, and as much comes at most."""
     ignored, used = (rows(answered(reading, network, asked)) for reading in ("ignored", "used"))
-    differs = np.argwhere(ignored != used)
-    assert len(differs)
     named = {one.target: {gene for pair in one.pairs for gene in pair[:2]} for one in asked}
-    assert all(gene in named[target] for target, gene in differs.tolist())
+    changed = np.flatnonzero((ignored != used).any(axis=1))
+    assert set(changed) <= {target for target, genes in named.items() if genes}
+    assert len(changed)
+    for target in changed:
+        gone = np.flatnonzero((ignored[target] > 0) & (used[target] == 0))
+        come = np.flatnonzero((ignored[target] == 0) & (used[target] > 0))
+        assert set(gone) <= named[target]
+        assert len(come) <= len(gone)
 
 
 def test_nothing_asked_nothing_changed(network):
