@@ -22,18 +22,26 @@ ASIDE = "earlier"
 
 def entries(folder: Path) -> dict[str, dict[str, Any]]:
     """The agents of the panel that is there, as panel.json has them."""
+    return {
+        name: entry
+        for name, entry in _part(folder, "agents").items()
+        if isinstance(entry, dict) and _is_plain(entry.get("file"))
+    }
+
+
+def servers(folder: Path) -> dict[str, Any]:
+    """The servers that answered so far, and their versions."""
+    return _part(folder, "servers")
+
+
+def _part(folder: Path, key: str) -> dict[str, Any]:
+    """A part of panel.json; nothing of one that is not there or is spoilt."""
     try:
         document = json.loads((folder / PANEL).read_bytes())
     except (OSError, ValueError):
         return {}
-    agents = document.get("agents") if isinstance(document, dict) else None
-    if not isinstance(agents, dict):
-        return {}
-    return {
-        name: entry
-        for name, entry in agents.items()
-        if isinstance(entry, dict) and _is_plain(entry.get("file"))
-    }
+    part = document.get(key) if isinstance(document, dict) else None
+    return part if isinstance(part, dict) else {}
 
 
 def _is_plain(name: object) -> bool:

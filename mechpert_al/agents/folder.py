@@ -127,7 +127,7 @@ class PanelFolder:
             "candidates": CANDIDATES,
             "targets_per_call": panel.targets_per_call,
             "schema": schema.VERSION,
-            "servers": dict(self.versions),
+            "servers": {**earlier.servers(self.path), **self.versions},
             "short_lists": {
                 "method": list(shortlist.METHOD),
                 "n_candidates": everything,

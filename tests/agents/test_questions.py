@@ -197,6 +197,50 @@ def test_all_questions_of_a_model_have_one_context() -> None:
     assert {asked.request(question, again)[1].context for question in asked} == contexts
 
 
+def test_neither_cards_nor_evidence_nor_later_tries_change_the_context(tmp_path: Path) -> None:
+    rows = "".join(f"{gene},{'word ' * number}\n" for number, gene in enumerate(GENES))
+    (tmp_path / "cards.csv").write_text(f"gene,card\n{rows}")
+    file = written(
+        tmp_path,
+        'name = "x"\nmodel = "m"\ncards = "cards.csv"\n[agent.a]\nlens_text = "A"\n'
+        f'[agent.b]\nlens_text = "{"B " * 300}"\n',
+    )
+    told = read_description(file)
+    asked = questions_of(told, GENES, GENES, evidence={GENES[3]: "It was contradicted. " * 5})
+    faults = ("wrong",) * 8
+    contexts = set()
+    for question in asked:
+        for attempt in range(1, 6):
+            for again in (
+                None,
+                Again(attempt, Follows.ASK_AGAIN, "word, " * 500, faults),
+                Again(attempt, Follows.MORE_ROOM),
+                Again(attempt, Follows.PROBE),
+            ):
+                _, room = asked.request(question, again)
+                assert room.prompt + room.answer <= room.context
+                contexts.add(room.context)
+    assert len(contexts) == 1
+
+
+def test_a_question_does_not_hang_on_what_else_is_asked(tmp_path: Path) -> None:
+    rows = "".join(f"{gene},{'word ' * number}\n" for number, gene in enumerate(GENES))
+    (tmp_path / "cards.csv").write_text(f"gene,card\n{rows}")
+    for context in (16384, 1536):  # where all candidates fit, and where they do not
+        file = written(
+            tmp_path,
+            f'name = "x"\nmodel = "m"\ncards = "cards.csv"\ncontext_tokens = {context}\n'
+            'max_regulators = 2\n[agent.a]\nlens_text = "A"\n',
+        )
+        told = read_description(file)
+        question = Question("a", (GENES[1],))
+        bodies = {
+            canonical(questions_of(told, GENES, targets).request(question)[0])
+            for targets in (GENES, GENES[1:2], GENES[:7])
+        }
+        assert len(bodies) == 1
+
+
 def test_an_answer_that_does_not_fit_is_not_shown_again() -> None:
     again = Again(1, Follows.ASK_AGAIN, "word, " * 250, ("wrong",))
     question = Question("one", ("GENE1",))
