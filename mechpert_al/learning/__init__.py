@@ -2,5 +2,13 @@
 
 from mechpert_al.learning.adaptive import AdaptiveKriging, learned
 from mechpert_al.learning.mixture import Mixture, learn_mixture
+from mechpert_al.learning.reliability import Reliability, reliability
 
-__all__ = ["AdaptiveKriging", "Mixture", "learn_mixture", "learned"]
+__all__ = [
+    "AdaptiveKriging",
+    "Mixture",
+    "Reliability",
+    "learn_mixture",
+    "learned",
+    "reliability",
+]
