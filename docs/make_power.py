@@ -220,6 +220,17 @@ def asked_again(result: Mapping[str, Any]) -> str:
     )
 
 
+def missed(result: Mapping[str, Any]) -> str:
+    """On which side of the plan the others lie."""
+    out = [row for row in result["check"]["rows"] if not row["holds"]]
+    above = sum(row["met"]["value"] > row["planned"]["high"] for row in out)
+    n = len(result["check"]["rows"])
+    return (
+        f"Of all {n} planned numbers {n - len(out)} hold; of the others {above} were met above and "
+        f"{len(out) - above} below their interval."
+    )
+
+
 def lines(texts: Iterable[str]) -> str:
     """A Markdown list."""
     return "".join(f"- {text}\n" for text in texts)
@@ -264,6 +275,8 @@ def page(folder: Path) -> str:
             notices=lines(k562["notices"]),
             check=check(k562),
             held="; ".join(words),
+            check_words=missed(k562),
+            asked_words=lines(again["statements"]),
             check_labs=k562["check"]["settings"]["n_labs"],
             asked_again=asked_again(again),
             again_labs=again["settings"]["n_labs"],
