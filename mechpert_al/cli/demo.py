@@ -92,12 +92,12 @@ def show(result: DemoResult) -> None:
     )
     click.echo()
     table(
-        ["strategy", *(f"{n}>" for n in result.budgets), "95 % at the end", "against random"],
+        ["strategy", *(f"{n}>" for n in result.budgets), "95 % at end", "over random"],
         [
             (
                 name,
                 *(f"{row['mean']:.3f}" for row in rows),
-                f"[{rows[-1]['low']:.3f}, {rows[-1]['high']:.3f}]",
+                f"{rows[-1]['low']:.3f}–{rows[-1]['high']:.3f}",
                 _against_random(rows[-1]["gain_over_random"]),
             )
             for name, rows in result.curves.items()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from mechpert_al.report.page import Written
 
+#: A column whose cells are no longer than this is never folded.
+WHOLE = 24
 #: So many notices of a kind are told one by one.
 ALIKE = 4
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -92,17 +94,21 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = ""
 
     console = _console()
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left")
-    for column in columns:
+    cells = [[_cell(value) for value in row] for row in rows]
+    for place, column in enumerate(columns):
         name = column.removesuffix(">")
+        widest = max((len(row[place]) for row in cells), default=0)
         grid.add_column(
             Text(name, style="bold"),
             justify="right" if name != column else "left",
             overflow="fold",
+            no_wrap=widest <= WHOLE,
         )
-    for row in rows:
-        grid.add_row(*(Text(_cell(value)) for value in row))
+    for row in cells:
+        grid.add_row(*map(Text, row))
     if title:
-        console.print(clean(title), markup=False, highlight=False, soft_wrap=True)
+        wrap = not console.is_terminal  # where somebody looks, break between words
+        console.print(clean(title), markup=False, highlight=False, soft_wrap=wrap)
     if console.is_terminal:
         console.print(grid)
         return

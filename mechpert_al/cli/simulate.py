@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from mechpert_al.cli.output import (
     table,
     told_report,
 )
+
+if TYPE_CHECKING:
+    from mechpert_al.evaluation.simulate import Simulation
 
 
 @click.command(
@@ -80,30 +83,46 @@ def simulate(
     if as_json:
         print_json(result.as_document())
         return
-    settings = result.settings
-    table(
-        ["data", "round>", "anchors>", "score", "random>", "gain over random", "pct>", "coverage>"],
-        [
-            (
-                row["dataset"],
-                row["round"],
-                row["n_anchors"],
-                f"{row['score']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
-                f"{row['random']:.3f}",
-                f"{row['gain_over_random']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]",
-                f"{row['random_percentile']:.0f}",
-                f"{row['coverage']:.1%}",
-            )
-            for row in result.rounds
-        ],
-        title=(
-            f"{settings['strategy']} with {settings['predictor']}, {settings['rounds']} rounds of "
-            f"{settings['batch']}, mean of {settings['n_splits']} splits (Pearson of centred "
-            "profiles, 95 % interval)"
-        ),
-    )
+    show(result)
     notes(result.notices)
     if out is not None:
         say(f"Wrote rounds and batches to {out}.")
     elif report is None:
         say("Next, the genes of every round: add --report simulation.html, or --out FILE.")
+
+
+def show(result: Simulation) -> None:
+    """Print a simulation for people: one table a data set."""
+    settings = result.settings
+    for dataset in dict.fromkeys(row["dataset"] for row in result.rounds):
+        table(
+            [
+                "round>",
+                "genes>",
+                "score [95 %]",
+                "random>",
+                "gain over random [95 %]",
+                "pct>",
+                "cover>",
+            ],
+            [
+                (
+                    row["round"],
+                    row["n_anchors"],
+                    f"{row['score']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+                    f"{row['random']:.3f}",
+                    f"{row['gain_over_random']:+.3f} "
+                    f"[{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]",
+                    f"{row['random_percentile']:.0f}",
+                    f"{row['coverage']:.1%}",
+                )
+                for row in result.rounds
+                if row["dataset"] == dataset
+            ],
+            title=(
+                f"{dataset}: {settings['strategy']} with {settings['predictor']}, "
+                f"{settings['rounds']} rounds of {settings['batch']}, mean of "
+                f"{settings['n_splits']} splits (Pearson of centred profiles; pct: random designs "
+                "beaten; cover: mean coverage of held-out genes)"
+            ),
+        )

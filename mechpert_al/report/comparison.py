@@ -28,6 +28,7 @@ from mechpert_al.report.sentences import (
     adapting_sentence,
     contrast_sentence,
     control_sentence,
+    non_inferiority_sentence,
     ratio_word,
     results,
 )
@@ -82,6 +83,11 @@ def comparison_cards(comparison: Comparison, command: str = "") -> list[Card]:
     cards.append(Card("Controls that must fail", lambda: list(_controls(comparison))))
     if comparison.adapting:
         cards.append(Card("Rounds against one shot", lambda: list(_adapting(comparison))))
+    if comparison.non_inferiority:
+        lines = partial(map, non_inferiority_sentence, comparison.non_inferiority)
+        cards.append(
+            Card("Adapting against not adapting", lambda: [Words(list(lines()), is_list=True)])
+        )
     if comparison.contrasts:
         cards.append(Card("Other predictors, paired", lambda: list(_contrasts(comparison))))
     cards.append(notices_card(comparison.notices))

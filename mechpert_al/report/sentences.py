@@ -132,3 +132,15 @@ def adapting_sentence(row: Mapping[str, Any]) -> str:
         f"{row['dataset']}: {row['strategy']} in {row['rounds']} rounds is "
         f"{verdict(gain, 'choosing all at once')}{learns}: {difference(gain)}."
     )
+
+
+def non_inferiority_sentence(row: Mapping[str, Any]) -> str:
+    """Adapting against the best plain strategy, in words."""
+    one = row["difference"]
+    holds = "not inferior" if row["holds"] else "possibly inferior"
+    return (
+        f"{row['dataset']}, {row['budget']} measured genes in {row['rounds']} rounds: adapting "
+        f"scores {row['value']:.3f}, the best plain strategy ({row['best']}) "
+        f"{row['plain'][row['best']]:.3f}: {one['value']:+.3f} [{one['low']:+.3f}, "
+        f"{one['high']:+.3f}], {holds} by a margin of {row['margin']}."
+    )
