@@ -340,10 +340,11 @@ def rebuild(folder: Path) -> None:
 @json_option
 def report(folder: Path, out: Path | None, as_json: bool) -> None:
     """Write a report of the campaign: one HTML file that needs nothing else."""
-    from mechpert_al.cli.output import command_line, told_report
+    from mechpert_al.cli.output import command_line, told_report, working
     from mechpert_al.report.campaign import campaign_report
 
-    written = campaign_report(_opened(folder), out or folder / "report.html", command_line())
+    with working("writing the report"):
+        written = campaign_report(_opened(folder), out or folder / "report.html", command_line())
     if as_json:
         print_json({"out": written.path, "failures": [one._asdict() for one in written.failures]})
     else:

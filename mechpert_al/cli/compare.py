@@ -19,6 +19,7 @@ from mechpert_al.cli.output import (
     say,
     table,
     told_report,
+    working,
 )
 
 if TYPE_CHECKING:
@@ -136,7 +137,9 @@ def _write_more(result: Comparison, figures: Path | None, report: Path | None) -
     if report is not None:
         from mechpert_al.report.comparison import comparison_report
 
-        told_report(comparison_report(result, report, command_line()))
+        with working("writing the report"):
+            written = comparison_report(result, report, command_line())
+        told_report(written)
 
 
 def write(result: Comparison, folder: Path) -> None:

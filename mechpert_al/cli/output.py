@@ -139,6 +139,19 @@ def progress(what: str, total: int) -> Iterator[Callable[..., None]]:
 
 
 @contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show in a terminal that something is being done whose steps cannot be counted."""
+    console = _console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    from rich.text import Text
+
+    with console.status(Text(f"{clean(what)} …")):
+        yield
+
+
+@contextmanager
 def byte_progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show how much of a file has come, on stderr.
 

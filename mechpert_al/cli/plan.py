@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import click
 
 from mechpert_al.cli import completion
 from mechpert_al.cli.options import json_option, seed_option
-from mechpert_al.cli.output import notes, print_json, say, table
+from mechpert_al.cli.output import notes, print_json, say, table, working
 
 if TYPE_CHECKING:
     from mechpert_al.design import Batch
@@ -69,28 +70,29 @@ def plan(
     from mechpert_al.networks import read_network
     from mechpert_al.symbols import read_gene_list
 
-    known = known_from(panel, read_network(resolve(network)) if network else None)
-    notices: list[str] = []
-    listed = read_gene_list(candidates).genes if candidates else None
-    if listed is not None:
-        known, listed = with_candidates(known, listed, notices)
-    constraints, said = Constraints.from_files(
-        known.genes,
-        include=include,
-        exclude=exclude,
-        cost=cost,
-        budget=budget,
-        max_per_group=max_per_group,
-    )
-    batch = propose(
-        known,
-        n,
-        effects=read_effects(resolve(effects)) if effects else None,
-        strategy=strategy,
-        candidates=listed,
-        constraints=constraints,
-        seed=seed,
-    )
+    with working("choosing genes"):
+        known = known_from(panel, read_network(resolve(network)) if network else None)
+        notices: list[str] = []
+        listed = read_gene_list(candidates).genes if candidates else None
+        if listed is not None:
+            known, listed = with_candidates(known, listed, notices)
+        constraints, said = Constraints.from_files(
+            known.genes,
+            include=include,
+            exclude=exclude,
+            cost=cost,
+            budget=budget,
+            max_per_group=max_per_group,
+        )
+        batch = propose(
+            known,
+            n,
+            effects=read_effects(resolve(effects)) if effects else None,
+            strategy=strategy,
+            candidates=listed,
+            constraints=constraints,
+            seed=seed,
+        )
     notes((*notices, *said, *batch.notices))
     if out is not None:
         batch.write(out)
@@ -99,9 +101,10 @@ def plan(
     else:
         show(batch)
     if out is not None:
-        say(f"Wrote the order to {out}.")
+        say(f"Wrote the order to {out}. Next, to keep track of what comes back:")
+        say(f"mechpert-al campaign new my-campaign --panel {shlex.quote(panel)}")
     elif not as_json:
-        say("Add --out order.csv to write the order as a file.")
+        say("Next, the order as a file: the same command with --out order.csv")
 
 
 def show(batch: Batch) -> None:

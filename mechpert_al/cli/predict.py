@@ -8,7 +8,7 @@ import click
 
 from mechpert_al.cli import completion
 from mechpert_al.cli.options import json_option
-from mechpert_al.cli.output import notes, print_json, say, table
+from mechpert_al.cli.output import notes, print_json, say, table, working
 from mechpert_al.errors import UsageError
 
 _file = click.Path(path_type=Path)
@@ -73,8 +73,9 @@ def predict(
         listed = read_gene_list(targets)
         matching = match(listed.genes, known.genes, source=str(targets)).complete()
         wanted = list(matching.mapping.values())
-    result = run(measured, known, targets=wanted, predictor=predictor)
-    result.write(out)
+    with working("predicting"):
+        result = run(measured, known, targets=wanted, predictor=predictor)
+        result.write(out)
     notes(result.notices)
     rows = result.frame().sort_values("coverage", ascending=False, kind="stable")
     if as_json:
@@ -102,4 +103,7 @@ def predict(
         ],
         title=f"{len(rows)} targets from {len(result.anchors)} anchors; the {SHOWN} best covered",
     )
-    say(f"Wrote deviations, centre, coverage and neighbours to {out}.")
+    say(
+        f"Wrote deviations, centre, coverage and neighbours to {out}. Next, in Python: "
+        "anndata.read_h5ad(…)"
+    )

@@ -19,6 +19,7 @@ from mechpert_al.cli.output import (
     say,
     table,
     told_report,
+    working,
 )
 
 if TYPE_CHECKING:
@@ -76,18 +77,20 @@ def simulate(
     if out is not None:
         document = json.dumps(result.as_document(), allow_nan=False, indent=1)
         atomic.write_bytes(out, document.encode())
+    if as_json:
+        print_json(result.as_document())
+    else:
+        show(result)
+        notes(result.notices)
     if report is not None:
         from mechpert_al.report.simulation import simulation_report
 
-        told_report(simulation_report(result, report, command_line()))
-    if as_json:
-        print_json(result.as_document())
-        return
-    show(result)
-    notes(result.notices)
+        with working("writing the report"):
+            written = simulation_report(result, report, command_line())
+        told_report(written)
     if out is not None:
         say(f"Wrote rounds and batches to {out}.")
-    elif report is None:
+    elif report is None and not as_json:
         say("Next, the genes of every round: add --report simulation.html, or --out FILE.")
 
 

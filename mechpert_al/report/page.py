@@ -160,7 +160,8 @@ def _library() -> str:
         kept = place.read_text(encoding="utf-8")
         if "window.vegaEmbed" in kept[-200:]:
             return kept
-    bundled: str = vl_convert.javascript_bundle(None).replace("</script", "<\\/script")
+    bundle: Any = vl_convert.javascript_bundle  # without a snippet it bundles all three
+    bundled: str = bundle().replace("</script", "<\\/script")
     with suppress(OSError):
         atomic.write_bytes(place, bundled.encode())
     return bundled
