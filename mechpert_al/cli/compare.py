@@ -132,8 +132,8 @@ def _write_more(result: Comparison, figures: Path | None, report: Path | None) -
 
         drawn = comparison_figures(result)
         with progress("drawing", len(drawn)) as step:
-            written = save(drawn, figures, step=step)
-        say(f"Wrote {len(written)} figures (SVG and PNG) to {figures}.")
+            files = save(drawn, figures, step=step)
+        say(f"Wrote {len(files)} figures (SVG and PNG) to {figures}.")
     if report is not None:
         from mechpert_al.report.comparison import comparison_report
 
