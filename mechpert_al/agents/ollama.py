@@ -23,6 +23,8 @@ from mechpert_al.agents.wire import Call, Flooded, Overdue, current, limited, li
 from mechpert_al.config import PanelDescription
 from mechpert_al.errors import UsageError
 
+#: Characters that are kept of an answer without end.
+FLOOD = 10_000
 #: Seconds for answers that need no model.
 BRIEF = 15.0
 #: What libraries raise at servers that do not do as they should; ValueError is what is not JSON or
@@ -47,15 +49,12 @@ class Stopped(Exception):  # noqa: N818 - no error: somebody wanted it
 def is_loopback(host: str) -> bool:
     """Whether an address is that of this machine."""
     name = httpx.URL(host if "://" in host else f"http://{host}").host
-    return name == "localhost" or (_is_ip(name) and ipaddress.ip_address(name).is_loopback)
-
-
-def _is_ip(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    if name == "localhost":
+        return True
+    with suppress(ValueError):
+        address = ipaddress.ip_address(name)
+        return address.is_loopback or address.is_unspecified  # a server's own OLLAMA_HOST
+    return False
 
 
 @dataclass(frozen=True)
@@ -252,7 +251,7 @@ class Server:
             original = error
         else:
             return
-        remains = coming.remains() if coming else {}
+        remains = coming.remains(FLOOD if name == "flood" else None) if coming else {}
         raise Fault(name, message, host=self.host, hint=hint, **remains) from original
 
 
@@ -313,10 +312,10 @@ class _Coming:
             _seconds(last.load_duration),
         )
 
-    def remains(self) -> dict[str, Any]:
+    def remains(self, length: int | None = None) -> dict[str, Any]:
         return {
-            "text": self.text,
-            "thinking": _writable("".join(self.thoughts)),
+            "text": self.text[:length],
+            "thinking": _writable("".join(self.thoughts))[:length],
             "usage": self.usage,
         }
 

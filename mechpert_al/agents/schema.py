@@ -71,6 +71,8 @@ def answer_schema(
 
 
 def _gene(targets: Sequence[str], candidates: Sequence[str], limit: int) -> dict[str, Any]:
+    if len(candidates) > limit + 1:
+        return {"type": "string", "pattern": SYMBOL}
     own = targets[0] if len(targets) == 1 else None
     allowed = [gene for gene in candidates if gene != own]
     if 0 < len(allowed) <= limit:

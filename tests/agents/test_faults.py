@@ -435,6 +435,8 @@ def test_an_answer_with_200_that_is_none(tmp_path: Path, cases: Path, check: str
         ("localhost:11434", True),
         ("http://[::1]:1", True),
         ("http://workstation:11434", False),
+        ("0.0.0.0:11434", True),  # as OLLAMA_HOST is set for a server
+        ("http://10.0.0.7:11434", False),
     ],
 )
 def test_only_other_machines_are_reached_through_a_proxy(host: str, is_here: bool) -> None:
