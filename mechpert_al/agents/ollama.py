@@ -190,7 +190,7 @@ class Server:
             ``is_stopped`` said so.
         """
         coming = _Coming()
-        call = Call(self.timeouts.first, self.timeouts.whole)
+        call = Call(self.timeouts.first, self.timeouts.whole, room.answer)
         with (
             limited(call),
             self._faults(str(body["model"]), self.models, coming),
@@ -230,7 +230,7 @@ class Server:
     def _briefly(self) -> Iterator[None]:
         """Limits of calls that need no model."""
         brief = min(self.timeouts.first, BRIEF)
-        with limited(Call(brief, brief)):
+        with limited(Call(brief, brief, n_tokens=10_000)):
             yield
 
     @contextmanager

@@ -16,8 +16,10 @@ from typing import Any
 import httpcore
 import httpx
 
-#: The most bytes of an answer, and of a line of it; a line holds a few words.
-ANSWER, LINE = 16_000_000, 1_000_000
+#: The most bytes of a line, which holds a few words, and of what comes beside the words.
+LINE = BASE = 1_000_000
+#: The most bytes in which a token comes.
+TOKEN = 1000
 
 
 class Overdue(Exception):  # noqa: N818 - what became of a call
@@ -37,10 +39,13 @@ class Call:
         Seconds without a byte until the server counts as hanging; may be changed on the way.
     whole
         Seconds that the call may take in all.
+    n_tokens
+        Tokens that were asked for.
     """
 
-    def __init__(self, quiet: float, whole: float) -> None:
+    def __init__(self, quiet: float, whole: float, n_tokens: int = 0) -> None:
         self.quiet, self.whole = quiet, whole
+        self.most = BASE + TOKEN * n_tokens
         self._end = time.monotonic() + whole
         self._n_bytes = 0
 
@@ -66,7 +71,7 @@ class Call:
             It is too much.
         """
         self._n_bytes += n_bytes
-        if self._n_bytes > ANSWER:
+        if self._n_bytes > self.most:
             raise Flooded
 
 
