@@ -143,6 +143,7 @@ def outlook(
         round=len(state.rounds) + 1,
     )
     strategy = build_strategy(settings.design.strategy)
+    kernel = strategy.seen(design).kernel
     picks: np.ndarray = np.zeros(0, dtype=int)
     if allowed.size:
         picks = np.array(strategy.select(design, size * N_BATCHES).picks, dtype=int)
@@ -151,7 +152,7 @@ def outlook(
         return float(coverage(kernel, np.concatenate([design.given, picks[:n_picks]])).mean())
 
     numbers = [*range(0, len(picks), size), len(picks)]
-    curve = tuple((number, covered(knowledge.kernel, number)) for number in dict.fromkeys(numbers))
+    curve = tuple((number, covered(kernel, number)) for number in dict.fromkeys(numbers))
     following = None
     if picks.size:
         first = min(size, len(picks))
@@ -163,7 +164,7 @@ def outlook(
             curve[1][1] - curve[0][1],
             {name: covered(k, first) - covered(k, 0) for name, k in kernels.items()},
         )
-    now = float(coverage(knowledge.kernel, measured).mean())
+    now = float(coverage(kernel, measured).mean())
     return Outlook(knowledge.n_genes, now, curve[0][1], curve, following)
 
 

@@ -61,21 +61,31 @@ def show(panel_path: str, gene: str | None, as_json: bool) -> None:
     "--effects",
     "effects_path",
     type=click.Path(path_type=Path),
-    help="Measured effects: what the stated confidence was worth.",
+    help="Measured effects: what the stated confidence was worth, and who is reliable.",
+)
+@click.option(
+    "--network", type=click.Path(path_type=Path), help="Prior network, to be judged beside them."
 )
 @json_option
-def check(panel_path: str, effects_path: Path | None, as_json: bool) -> None:
-    """Count what was admitted and what was dropped, and why."""
+def check(panel_path: str, effects_path: Path | None, network: Path | None, as_json: bool) -> None:
+    """Count what was admitted and what was dropped, and why.
+
+    With measurements: whether each agent is informative, no better than shuffled names, or
+    misleading.
+    """
     read = _read(panel_path)
     document = {**read.counts(), "reasons": _reasons()}
     if effects_path is not None:
-        document["calibration"] = _calibration(read, effects_path)
+        document |= _judged(read, effects_path, network)
     if as_json:
         print_json(document)
         return
     _print_counts(document)
     if effects_path is not None:
         _print_calibration(document["calibration"])
+        click.echo()
+        for one in document["reliability"]:
+            click.echo(one["sentence"])
 
 
 @panel.command(epilog="Example: mechpert-al panel verify my-panel")
@@ -257,12 +267,24 @@ def _print_counts(document: dict[str, Any]) -> None:
             say(f"{name}: {number} answered targets are not candidates and are left out.")
 
 
-def _calibration(read: Panel, effects_path: Path) -> dict[str, Any]:
+def _judged(read: Panel, effects_path: Path, network: Path | None) -> dict[str, Any]:
+    """What measurements say of the panel: its confidence, and its agents."""
+    from mechpert_al.consensus import Knowledge
     from mechpert_al.consensus.calibration import calibration
     from mechpert_al.datasets import resolve
     from mechpert_al.effects import read_effects
+    from mechpert_al.effects.align import align
+    from mechpert_al.learning import reliability
+    from mechpert_al.networks import read_network
 
-    return calibration(read, read_effects(resolve(effects_path))).as_document()
+    effects = read_effects(resolve(effects_path))
+    knowledge = Knowledge.from_panel(read, network and read_network(resolve(network)))
+    aligned = align(effects, knowledge.genes)
+    told = reliability(knowledge, aligned.numbers, aligned.effects.values)
+    return {
+        "calibration": calibration(read, effects).as_document(),
+        "reliability": [one.as_document() for one in told],
+    }
 
 
 def _print_calibration(document: dict[str, Any]) -> None:

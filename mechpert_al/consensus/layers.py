@@ -8,6 +8,7 @@ are and not brought to one size.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -41,10 +42,13 @@ class Layers:
         For each layer by name a kernel of unit diagonal, shape (n_genes, n_genes).
     counts
         For each layer a positive prior count.
+    genes
+        Names of the genes; without them they are known by number.
     """
 
     kernels: Mapping[str, np.ndarray]
     counts: Mapping[str, float]
+    genes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, knowledge: Knowledge) -> Layers:
@@ -70,7 +74,8 @@ class Layers:
         if knowledge.other_line is not None:
             measured = line_correlation(knowledge.other_line, knowledge.genes)
             kernels["other line"] = unit_diagonal(measured)
-        return cls(kernels, {name: counts.get(name, COUNTS.get(name, 1.0)) for name in kernels})
+        counts = {name: counts.get(name, COUNTS.get(name, 1.0)) for name in kernels}
+        return cls(kernels, counts, knowledge.genes)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,6 +87,14 @@ class Layers:
         """What each layer weighs before anything is measured; they sum to 1."""
         total = sum(self.counts.values())
         return {name: self.counts[name] / total for name in self.kernels}
+
+    def sample(self, numbers: np.ndarray, n: int) -> np.ndarray:
+        """Positions of at most n of some genes, drawn by a hash of their names, ascending."""
+        if len(numbers) <= n:
+            return np.arange(len(numbers))
+        names = [self.genes[i] if self.genes else str(i) for i in numbers]
+        keys = [hashlib.sha256(name.encode()).digest() for name in names]
+        return np.sort(sorted(range(len(keys)), key=keys.__getitem__)[:n])
 
     def mixed(self, weights: Mapping[str, float]) -> np.ndarray:
         """The weighted sum of the layers, scaled to a unit diagonal, shape (n_genes, n_genes).

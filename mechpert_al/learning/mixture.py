@@ -25,6 +25,8 @@ N_MIXTURES = 128
 SHARPNESS = 20.0
 #: With fewer anchors there is nothing to leave out.
 MIN_ANCHORS = 4
+#: With more anchors, so many of them decide: the rest would not change the verdict.
+MOST_ANCHORS = 150
 #: Anchors whose numbers are handled at once, squared: bounds the memory of a step.
 AT_ONCE = 2_000_000
 
@@ -45,7 +47,7 @@ class Mixture:
         For each layer the mean correlation with which it alone predicts measured anchors from each
         other; empty before enough are measured.
     n_anchors
-        Measured anchors behind it; 0 when the prior stands.
+        Measured anchors that decided (at most `MOST_ANCHORS`); 0 when the prior stands.
     """
 
     weights: Mapping[str, float]
@@ -83,6 +85,8 @@ def learn_mixture(
     drawn = _mixtures(counts)
     if correlation is None or len(anchors) < MIN_ANCHORS:
         return _told(names, counts, drawn, np.full(len(drawn), 1 / len(drawn)))
+    decisive = layers.sample(anchors, MOST_ANCHORS)
+    anchors, correlation = anchors[decisive], correlation[np.ix_(decisive, decisive)]
     blocks = np.stack([layers.kernels[name][np.ix_(anchors, anchors)] for name in names])
     tried = np.vstack([np.eye(len(names)), drawn])
     met = np.concatenate(

@@ -18,7 +18,7 @@ from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.consensus.layers import Layers
 from mechpert_al.consensus.network import ConsensusNetwork
 from mechpert_al.learning.adaptive import AdaptiveKriging
-from mechpert_al.learning.mixture import MIN_ANCHORS, left_out_correlations
+from mechpert_al.learning.mixture import MIN_ANCHORS, MOST_ANCHORS, left_out_correlations
 from mechpert_al.prediction.kriging import WIENER
 
 #: Shufflings of the names behind each verdict.
@@ -48,7 +48,7 @@ class Reliability:
     verdict
         ``informative``, ``no better than shuffled names``, ``misleading`` or ``not known yet``.
     n_anchors
-        Measured anchors behind it.
+        Measured anchors behind its reach, at most `MOST_ANCHORS`.
     reach
         Mean correlation of the anchors with their predictions from each other; None while too few
         are measured.
@@ -114,7 +114,9 @@ def reliability(
     anchors, correlation = fitted.anchors_, fitted.correlation_
     if correlation is None or len(anchors) < MIN_ANCHORS:
         return [Reliability(name, OPEN, len(anchors)) for name in layers.names]
-    reaches = _reaches(layers, anchors, correlation, seed)
+    decisive = layers.sample(anchors, MOST_ANCHORS)
+    among = correlation[np.ix_(decisive, decisive)]
+    reaches = _reaches(layers, anchors[decisive], among, seed)
     networks = {f"agent:{name}": one for name, one in knowledge.agents.items()}
     networks["consensus"] = knowledge.consensus
     if knowledge.similarity is not None:
@@ -126,7 +128,7 @@ def reliability(
             Reliability(
                 name,
                 _verdict(len(anchors), reach, low, high, pairs),
-                len(anchors),
+                len(decisive),
                 reach,
                 low,
                 high,

@@ -120,6 +120,21 @@ def test_weights_are_a_mixture_and_the_prior_stands_while_little_is_measured() -
         assert 0 <= mixture.low[name] <= mixture.high[name] <= 1
 
 
+def test_with_many_anchors_a_sample_by_name_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiles, right, wrong = planted(1)
+    names = tuple(f"G{number}" for number in range(N))
+    layers = Layers({"wrong": wrong, "right": right}, {"wrong": 1.0, "right": 1.0}, names)
+    monkeypatch.setattr("mechpert_al.learning.mixture.MOST_ANCHORS", 20)
+    told = correlation_of(profiles)
+    mixture = learn_mixture(layers, np.arange(N), told)
+    order = np.random.default_rng(0).permutation(N)
+    again = learn_mixture(layers, order, told[np.ix_(order, order)])
+    assert mixture.n_anchors == again.n_anchors == 20
+    assert again.weights == pytest.approx(mixture.weights)
+    assert mixture.weights["right"] > 0.7
+    assert layers.sample(np.arange(5), 20).tolist() == [0, 1, 2, 3, 4]
+
+
 # ---------------------------------------------------------------------- layers of knowledge
 def test_layers_are_the_sources_of_the_knowledge() -> None:
     known = toy_screen().knowledge
