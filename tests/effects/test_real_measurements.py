@@ -9,6 +9,7 @@ from pathlib import Path
 import anndata
 import numpy as np
 import pytest
+from scipy import io
 
 from mechpert_al.effects import convert, read_effects
 
@@ -65,3 +66,18 @@ def test_significant_pairs_of_a_long_table(real_data: Path) -> None:
         assert value == np.float32(row["log2fc"])
     assert "only significant ones are (largest adjusted p 0.05)" in "\n".join(report.lines())
     assert convert(path, absent="zero", keep_own_readout=True)[0].is_complete
+
+
+def test_thp1_counts_as_cell_ranger_has_them(real_data: Path, tmp_path: Path) -> None:
+    """The same cells, written by SciPy into a folder of Cell Ranger, with calls by guide."""
+    source = real_data / "papalexi2021_thp1_counts.h5ad"
+    cells = anndata.read_h5ad(source)
+    io.mmwrite(tmp_path / "matrix.mtx", cells.X.T.tocsc())
+    (tmp_path / "barcodes.tsv").write_text("\n".join(cells.obs_names) + "\n")
+    rows = [f"ENSG{i:011}\t{gene}\tGene Expression" for i, gene in enumerate(cells.var_names)]
+    (tmp_path / "features.tsv").write_text("\n".join(rows) + "\n")
+    calls = cells.obs["guide"].rename("feature_call").rename_axis("cell_barcode")
+    calls.to_csv(tmp_path / "protospacer_calls_per_cell.csv")
+
+    folder, _ = convert(tmp_path)
+    assert folder.content_hash == convert(source, perturbation="perturbation")[0].content_hash
