@@ -15,7 +15,8 @@ from scipy import sparse
 
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.consensus.network import ConsensusNetwork
-from mechpert_al.design.strategy import Strategy, build_strategy, random_generator
+from mechpert_al.design.greedy import Selection
+from mechpert_al.design.strategy import DesignState, Strategy, build_strategy, random_generator
 from mechpert_al.evaluation.protocol import Protocol
 from mechpert_al.evaluation.screen import Split
 from mechpert_al.prediction.base import ProfileRegressor
@@ -68,6 +69,32 @@ class PermutedFeedback(KrigingRegressor):
         order = random_generator(self.seed, "permuted feedback").permutation(len(y))
         super().fit(X, np.asarray(y)[order])
         return self
+
+
+class PermutedMeasurements(Strategy):
+    """A strategy that learns, told the right profiles under the wrong names.
+
+    Parameters
+    ----------
+    strategy
+        The one that learns.
+    seed
+        Of the permutation, which is another in every round.
+    """
+
+    learns = True
+
+    def __init__(self, strategy: Strategy, seed: int = 0) -> None:
+        self.strategy = strategy
+        self.seed = seed
+
+    def select(self, state: DesignState, n: int) -> Selection:
+        """Its picks from permuted measurements."""
+        if state.profiles is not None:
+            generator = random_generator(self.seed, "permuted measurements", state.round)
+            profiles = state.profiles[generator.permutation(len(state.profiles))]
+            state = replace(state, profiles=profiles)
+        return self.strategy.select(state, n)
 
 
 def permuted_panel(knowledge: Knowledge, seed: int) -> Knowledge:

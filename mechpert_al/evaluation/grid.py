@@ -18,7 +18,7 @@ from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.design.strategies import Random
 from mechpert_al.design.strategy import DesignState, Strategy, build_strategy
 from mechpert_al.errors import BackendError, UsageError
-from mechpert_al.evaluation.controls import controls_of
+from mechpert_al.evaluation.controls import PREFIX, PermutedMeasurements, controls_of
 from mechpert_al.evaluation.degradation import degraded
 from mechpert_al.evaluation.metrics import AT_ONCE, METRICS, Judge
 from mechpert_al.evaluation.oracles import ORACLE_BUDGET, Oracle, OracleKernel
@@ -198,6 +198,8 @@ def _design_part(
         desk.repeat([one.name for one in strategies if not _may_change(one)])
     if protocol.controls:
         desk.keep(_controls(desk))
+        if protocol.rounds > 1:
+            desk.keep(_permuted_rounds(desk, [one for one in strategies if one.learns]))
     return desk.result
 
 
@@ -245,6 +247,18 @@ def _controls(desk: _Desk) -> Iterator[Entry]:
                 picks = control.strategy.select(desk.state(control.knowledge), budget).picks
                 anchors = _enough(np.array(picks, dtype=int), budget)
             yield Entry(cell, control.predictor, anchors)
+
+
+def _permuted_rounds(desk: _Desk, learners: Iterable[Strategy]) -> Iterator[Entry]:
+    """Strategies that learn, in rounds, from measurements under wrong names."""
+    rounds, predictor = desk.protocol.rounds, desk.protocol.default_predictor
+    for strategy in learners:
+        name = f"{PREFIX}permuted_feedback:{strategy.name}"
+        for budget in (budget for budget in desk.budgets if budget >= rounds):
+            cell = Cell(desk.screen.name, name, predictor, budget, rounds)
+            with _place(cell, desk.split):
+                anchors = desk.in_rounds(PermutedMeasurements(strategy, desk.seed), budget)
+            yield Entry(cell, build_predictor(predictor, desk.knowledge), anchors)
 
 
 class _Desk:

@@ -240,7 +240,8 @@ class ScoreTable:
             if not (as_design or cell.predictor.startswith(PREFIX)):
                 continue
             name = (cell.strategy if as_design else cell.predictor).removeprefix(PREFIX)
-            rule = CONTROL_RULES.get((name, "design" if as_design else "predictor"))
+            kind, _, learner = name.partition(":")
+            rule = CONTROL_RULES.get((kind, "design" if as_design else "predictor"))
             row: dict[str, Any] = {
                 "dataset": self.name,
                 "control": PREFIX + name,
@@ -252,6 +253,8 @@ class ScoreTable:
             }
             if rule is not None:
                 versus = random if as_design else real
+                if learner:
+                    versus = real._replace(strategy=learner)
                 if name == "permuted_measured":
                     versus = real._replace(predictor=PREFIX + "without_measured")
                 row["against"] = self.mean(versus, PRIMARY)
@@ -355,6 +358,8 @@ CONTROL_RULES = {
     ("permuted_panel", "predictor"): "below half of the real score, and real − control above 0",
     ("rewired", "predictor"): "below half of the real score, and real − control above 0",
     ("permuted_measured", "predictor"): "below the same predictor without the measured step",
+    ("permuted_feedback", "design"): "in rounds not above the same strategy in one shot, beyond "
+    "its interval",
     ("permuted_feedback", "predictor"): "below half of the real score, and real − control above 0",
 }
 

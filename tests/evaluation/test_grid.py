@@ -15,7 +15,7 @@ from mechpert_al.errors import UsageError
 from mechpert_al.evaluation import compare, grid, simulate
 from mechpert_al.evaluation.comparison import Comparison
 from mechpert_al.evaluation.grid import Cell, run_grid
-from mechpert_al.evaluation.metrics import METRICS, Judge
+from mechpert_al.evaluation.metrics import METRICS, PRIMARY, Judge
 from mechpert_al.evaluation.protocol import Protocol, make_protocol
 from mechpert_al.evaluation.screen import Screen, splits
 from mechpert_al.prediction.base import ProfileRegressor
@@ -371,6 +371,28 @@ def test_controls_bring_what_they_are_held_against(world: ToyScreen) -> None:
         "control:permuted_panel", "control:rewired", "control:permuted_measured",
         "control:permuted_feedback",
     }  # fmt: skip
+
+
+def test_a_strategy_that_learns_is_also_told_permuted_measurements(world: ToyScreen) -> None:
+    """In rounds, as a design, held against the same strategy in one shot."""
+    result = compare(
+        world.effects,
+        world.knowledge,
+        strategies=["adaptive_coverage", "degree_prior"],
+        predictors=["kriging"],
+        controls=True,
+        rounds=2,
+        **QUICK,
+    )
+    (row,) = [row for row in result.controls if "permuted_feedback:" in row["control"]]
+    assert row["control"] == "control:permuted_feedback:adaptive_coverage"
+    assert row["as"] == "design"
+    budget = result.protocol["stated_budget"]
+    wanted = {"strategy": "adaptive_coverage", "predictor": "kriging", "metric": PRIMARY}
+    (one_shot,) = result.rows(**wanted, budget=budget, rounds=1)
+    assert row["against"] == one_shot["mean"]
+    assert row["difference"]["value"] == pytest.approx(one_shot["mean"] - row["value"])
+    assert row["fails_as_it_must"] == (row["difference"]["high"] >= 0)
 
 
 # ---------------------------------------------------------------------- the calls

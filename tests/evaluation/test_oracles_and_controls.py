@@ -11,11 +11,12 @@ from scipy import sparse
 from scipy.stats import pearsonr
 
 from mechpert_al.consensus import ConsensusNetwork, Knowledge
-from mechpert_al.design import DesignState, build_strategy
+from mechpert_al.design import DesignState, Selection, Strategy, build_strategy
 from mechpert_al.effects import EffectTable
 from mechpert_al.evaluation.controls import (
     PREFIX,
     PermutedFeedback,
+    PermutedMeasurements,
     PermutedWiener,
     controls_of,
     permuted_panel,
@@ -219,6 +220,33 @@ def test_permuted_feedback(world: ToyScreen) -> None:
     )
     assert (np.abs(told - world.profiles[anchors]).max(axis=1) > 1e-3).mean() > 0.5
     np.testing.assert_array_equal(wrong.anchors_, anchors)
+
+
+def test_permuted_measurements_reach_the_strategy(world: ToyScreen) -> None:
+    """The strategy sees every measured profile once, under another name, anew in each round."""
+    seen: list[np.ndarray] = []
+
+    class Watching(Strategy):
+        name = "watching"
+
+        def select(self, state: DesignState, n: int) -> Selection:
+            assert state.profiles is not None
+            seen.append(state.profiles)
+            return Selection(tuple(state.allowed[:n].tolist()), (0.0,) * n)
+
+    measured = np.arange(0, 20, 2)
+    state = DesignState(
+        world.knowledge, np.arange(1, 20, 2), measured, world.profiles[measured], seed=4
+    )
+    control = PermutedMeasurements(Watching(), 4)
+    assert control.select(state, 2).picks == (1, 3)
+    control.select(replace(state, round=2), 2)
+    for told in seen:
+        np.testing.assert_array_equal(
+            np.sort(told, axis=0), np.sort(world.profiles[measured], axis=0)
+        )
+        assert (np.abs(told - world.profiles[measured]).max(axis=1) > 1e-3).mean() > 0.5
+    assert not np.array_equal(*seen)
 
 
 def test_the_list_of_controls(world: ToyScreen) -> None:
