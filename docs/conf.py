@@ -25,4 +25,6 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
 }
 html_show_sourcelink = False
+html_sidebars = {"**": []}  # the pages are few: the bar above names them all
+smartquotes = False  # two hyphens of an option stay two
 exclude_patterns = ["figures", "notebooks/*.py"]

@@ -91,7 +91,7 @@ class UnansweredError(MechPertError):
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:
-    """``Did you mean a or b? `` for hints; empty if no valid name is near."""
+    """The beginning of a hint, "Did you mean a or b? "; empty if no valid name is near."""
     by_case: dict[str, str] = {}
     for one in valid:
         by_case.setdefault(one.lower(), one)

@@ -161,18 +161,20 @@ class Panel:
         from mechpert_al.display import html_table
 
         counts = self.counts()["agents"]
+        models = list(dict.fromkeys(agent.model for agent in self.agents.values()))
         rows = [
             {
                 "agent": name,
                 "role": agent.role,
-                "model": agent.model,
+                **({"model": agent.model} if len(models) > 1 else {}),
                 **{key: counts[name][key] for key in ("answered", "unanswered", "admitted")},
                 "dropped": sum(counts[name]["dropped"].values()),
                 "lens": agent.lens,
             }
             for name, agent in self.agents.items()
         ]
-        return html_table(rows, caption=repr(self))
+        all_by = f", all by {models[0]}" if len(models) == 1 and models[0] else ""
+        return html_table(rows, caption=f"{self!r}{all_by}")
 
 
 # ---------------------------------------------------------------------- reading a folder
