@@ -34,8 +34,8 @@ STATES: dict[str, Look] = {
 #: More genes than this are too many to draw; the least linked unmeasured ones are left out, and
 #: that is said.
 MOST = 2500
-#: So many ordered genes have their names beside them.
-NAMED = 60
+#: So many pending genes have their names beside them.
+NAMED = 40
 #: Partners that are drawn and named for each gene; characters of a mechanism that are shown.
 N_LINKS, N_PARTNERS, SHOWN = 2, 5, 240
 
@@ -270,11 +270,11 @@ def map_chart(found: GeneMap, size: Size) -> alt.LayerChart:
         .transform_calculate(rank=f"-indexof({list(STATES)}, datum.state)")
         .add_params(searched, picked)
     )
-    ordered = [row for row in found.genes if row["state"] in ("pending", "proposed next")]
+    ordered = [row for row in found.genes if row["state"] == "pending"]
     names = genes.mark_text(dx=7, align="left", fontSize=0.8 * size.font, color=INK)
-    names = names.transform_filter(
-        "datum.state === 'pending' || datum.state === 'proposed next'"
-    ).encode(x=x, y=y, text="gene:N", opacity=alt.condition(picked, alt.value(1), alt.value(0)))
+    names = names.transform_filter("datum.state === 'pending'").encode(
+        x=x, y=y, text="gene:N", opacity=alt.condition(picked, alt.value(1), alt.value(0))
+    )
     there = "datum.gene === searched"
     ring = (
         genes.transform_filter(there)
