@@ -278,7 +278,8 @@ def _judged(read: Panel, effects_path: Path, network: Path | None) -> dict[str, 
     from mechpert_al.networks import read_network
 
     effects = read_effects(resolve(effects_path))
-    knowledge = Knowledge.from_panel(read, network and read_network(resolve(network)))
+    prior = None if network is None else read_network(resolve(network))
+    knowledge = Knowledge.from_panel(read, prior)
     aligned = align(effects, knowledge.genes)
     told = reliability(knowledge, aligned.numbers, aligned.effects.values)
     return {
