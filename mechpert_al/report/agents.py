@@ -9,6 +9,7 @@ from mechpert_al.agents.panel import DROP_REASONS, Panel
 from mechpert_al.consensus.calibration import Calibration, CalibrationRow, calibration
 from mechpert_al.report.cards import Cell, Column, Figure, Part, Table, Words
 from mechpert_al.report.looks import GREY, PAGE, Size, sized, styled
+from mechpert_al.symbols import match
 
 if TYPE_CHECKING:
     import altair as alt
@@ -40,9 +41,11 @@ def reliability(story: Told) -> Iterator[Part]:
     found = None
     if effects is None:
         yield Words(["Nothing is measured yet, so stated confidence cannot be checked."])
-    else:
+    elif match(effects.perturbations, panel.candidates).mapping:
         found = calibration(panel, effects)
         yield from _calibrated(found)
+    else:
+        yield Words(["No measured gene is a candidate of the panel: confidence cannot be checked."])
     worth = {} if found is None else _worth(found.rows)
     models = {agent.model for agent in panel.agents.values()}
     if len(models) == 1 and models != {""}:
