@@ -87,7 +87,9 @@ def planned_and_met(check: Check, dataset: str, size: Size = PAPER) -> alt.VConc
     import altair as alt
 
     panels = [
-        sized(_planned_and_met(check, dataset, quantity), size, 0.7 * size.height)
+        _planned_and_met(check, dataset, quantity).properties(
+            width=size.width or PAPER.width, height=0.7 * size.height
+        )
         for quantity in QUANTITIES
     ]
     title = f"{dataset}: planned for one screen (blue), met (orange)"
