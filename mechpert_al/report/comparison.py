@@ -164,6 +164,7 @@ def _strategies(comparison: Comparison, dataset: str) -> Iterator[Part]:
                 Column("over best centrality", True, "chosen in favour of the centralities"),
             ],
             [_strategy_row(row) for row in figures.stated(comparison, dataset, predictor)],
+            is_folded=predictor != _predictors(comparison)[0],
         )
     first = _predictors(comparison)[0]
     yield Figure(

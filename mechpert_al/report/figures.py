@@ -263,7 +263,7 @@ def dots(
     looks = [look(name) for name in order]
     y = alt.Y("strategy:N", sort=order, title=None)
     axis = alt.Axis(
-        format=".0%" if form.endswith("%") else ".2f", tickCount=alt.ExprRef("width / 55")
+        format=".0%" if form.endswith("%") else ".2f", tickCount=alt.ExprRef("width / 90")
     )
 
     def x(field: str) -> alt.X:
@@ -314,18 +314,12 @@ def heat_map(
     order = [row["strategy"] for row in rows if row["predictor"] == first]
     means = [row["mean"] for row in rows] or [0.0]
     dark = min(means) + 0.45 * (max(means) - min(means))
-    room = f"width / {len(protocol['predictors'])} > 130"  # for a name written across
     base = alt.Chart(_data(rows)).encode(
         x=alt.X(
             "predictor:N",
             sort=list(protocol["predictors"]),
             title=None,
-            axis=alt.Axis(
-                orient="top",
-                labelAngle=alt.ExprRef(f"{room} ? 0 : -90"),
-                labelAlign=alt.ExprRef(f"{room} ? 'center' : 'left'"),
-                labelBaseline=alt.ExprRef(f"{room} ? 'bottom' : 'middle'"),
-            ),
+            axis=alt.Axis(orient="top", labelAngle=-90, labelAlign="left", labelBaseline="middle"),
         ),
         y=alt.Y("strategy:N", sort=order, title=None),
         tooltip=["strategy:N", "predictor:N", alt.Tooltip("mean:Q", format=".3f")],

@@ -48,8 +48,8 @@ class Size(NamedTuple):
     font: float
 
 
-#: A column of a journal, 89 mm with axis and labels; text is about 7 points high.
-PAPER = Size(250, 180, 9.5)
+#: A column of a journal: 89 mm with axes and labels; text is about 7 points high.
+PAPER = Size(324, 180, 9.5)
 #: In a report.
 PAGE = Size(None, 300, 12.5)
 #: Height of a row in a chart of one row a strategy, as a multiple of the font.
@@ -93,8 +93,16 @@ def styled(chart: Any, size: Size, title: str = "") -> Any:
 
 
 def sized(chart: Any, size: Size, height: float | None = None) -> Any:
-    """A chart with its width and height."""
+    """A chart with its width, axes and labels included, and the height of its plot."""
+    import altair as alt
+
+    fit = (
+        {}
+        if size.width is None
+        else {"autosize": alt.AutoSizeParams(type="fit-x", contains="content")}
+    )
     return chart.properties(
         width="container" if size.width is None else size.width,
         height=size.height if height is None else height,
+        **fit,
     )
