@@ -208,6 +208,16 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
         AnswerStore(tmp_path)
 
 
+def test_a_store_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        run(tmp_path, server)
+        with AnswerStore(tmp_path) as store:
+            store.database.write([("DROP TABLE models", ()), ("PRAGMA user_version = 1", ())])
+        run(tmp_path, server)
+        assert len(server.asked) == 18
+    run(tmp_path, server)  # what the models are is known again: no server is needed
+
+
 def test_a_run_that_was_killed_before_its_first_answer_can_be_started_again(
     tmp_path: Path,
 ) -> None:
