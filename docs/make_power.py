@@ -231,6 +231,31 @@ def missed(result: Mapping[str, Any]) -> str:
     )
 
 
+def outside(result: Mapping[str, Any]) -> str:
+    """Statistics of the screen that none of the labs reaches."""
+    names = [
+        row["name"]
+        for row in result["resemblance"]
+        if not row["low"] - 5e-4 <= row["real"] <= row["high"] + 5e-4
+    ]
+    return f"Outside the range of the six labs: {'; '.join(names) or 'none'}."
+
+
+def reading(result: Mapping[str, Any]) -> str:
+    """Whether reading evidence pays beyond being asked again."""
+    used, unread = "asked again, evidence used", "asked again, evidence not read"
+    rows = [
+        row
+        for row in result["contrasts"]
+        if row["anchors"] == 50 and (row["arm"], row["against"]) == (used, unread)
+    ]
+    told = "; ".join(
+        f"{number(row, '+', 4)} at a precision of {row['precision']:g}, a {row['verdict']}"
+        for row in rows
+    )
+    return f"What reading adds to being asked again, at 50 anchors: {told}.\n"
+
+
 def lines(texts: Iterable[str]) -> str:
     """A Markdown list."""
     return "".join(f"- {text}\n" for text in texts)
@@ -276,7 +301,8 @@ def page(folder: Path) -> str:
             check=check(k562),
             held="; ".join(words),
             check_words=missed(k562),
-            asked_words=lines(again["statements"]),
+            asked_words=reading(again),
+            outside=outside(k562),
             check_labs=k562["check"]["settings"]["n_labs"],
             asked_again=asked_again(again),
             again_labs=again["settings"]["n_labs"],
