@@ -75,7 +75,7 @@ def _rounds(result: DemoResult) -> Iterator[Part]:
         [
             result.statement,
             f"The lab has {lab.n_genes} simulated genes, {lab.n_readouts} readouts and "
-            f"{lab.n_cells} cells a perturbation (seed {lab.seed}). In each split "
+            f"{lab.n_cells:g} cells a perturbation (seed {lab.seed}). In each split "
             f"{100 * protocol['test_fraction']:.0f} % of the genes are kept for the test and no "
             "strategy may measure them. Oracles see the test genes: they show how far anchors can "
             "go, and are no designs.",
