@@ -229,8 +229,7 @@ class Server:
     @contextmanager
     def _briefly(self) -> Iterator[None]:
         """Limits of calls that need no model."""
-        brief = min(self.timeouts.first, BRIEF)
-        with limited(Call(brief, brief, n_tokens=10_000)):
+        with limited(Call(BRIEF, BRIEF, n_tokens=10_000)):
             yield
 
     @contextmanager

@@ -29,7 +29,7 @@ TRIES = 2
 def description(**settings: object) -> Description:
     agents = {"one": {"lens_text": "Look at regulation."}, "two": {"lens_text": "At complexes."}}
     base = {"name": "toy", "model": MODEL, "agent": agents, "max_regulators": 3, "tries": TRIES}
-    quick = {"read_timeout": 0.3, "connect_timeout": 0.5, "outage": 0.1}
+    quick = {"read_timeout": 1.0, "connect_timeout": 1.0, "outage": 0.1}
     return completed(PanelDescription.model_validate({**base, **quick, **settings}))
 
 
