@@ -569,20 +569,35 @@ def test_damage_that_shows_only_after_a_record_is_told_then_and_later(begun, del
     campaign = Campaign.open(begun)
     one, other, third = campaign.propose(3).genes
     campaign.ingest(deliveries[one])
+    campaign.ingest(deliveries[other])
     path = campaign.folder.store.folder / campaign.state.deliveries[0].effects
     right = path.read_bytes()
     path.write_bytes(b"forged")
     campaign = Campaign.open(begun)  # the derived file is there: nobody looked at the accepted one
 
-    campaign.ingest(deliveries[other])
+    campaign.withdraw([other], "abandoned", "contaminated", drop_measurements=True)
 
-    assert other in campaign.state.measured
+    assert other in campaign.state.abandoned
     assert path.name in campaign.notices[-1]
     with pytest.raises(IntegrityError, match=path.name):
         Campaign.open(begun)
     path.write_bytes(right)
-    assert set(Campaign.open(begun).effects.perturbations) == {one, other}
+    assert set(Campaign.open(begun).effects.perturbations) == {one}
     assert third in Campaign.open(begun).state.pending
+
+
+def test_a_delivery_is_not_compared_with_damaged_files(begun, deliveries):
+    campaign = Campaign.open(begun)
+    one, other = campaign.propose(2).genes
+    campaign.ingest(deliveries[one])
+    path = campaign.folder.store.folder / campaign.state.deliveries[0].effects
+    right, before = path.read_bytes(), campaign.folder.journal.path.read_bytes()
+    path.write_bytes(b"forged")
+    with pytest.raises(IntegrityError, match=path.name):
+        Campaign.open(begun).ingest(deliveries[other])
+    assert campaign.folder.journal.path.read_bytes() == before
+    path.write_bytes(right)
+    assert Campaign.open(begun).ingest(deliveries[other]).delivery.new == (other,)
 
 
 def test_a_journal_that_lost_whole_records_is_found(begun, deliveries):
