@@ -64,6 +64,9 @@ budgets = [5, 10]
 splits = 2
 test_fraction = 0.3
 random_draws = 9
+rounds = 2
+degraded = "random:0.5"
+oracles = false
 """
 
 
@@ -92,6 +95,9 @@ def test_everything_in_a_loop_file_is_read(tmp_path):
         "splits": 2,
         "test_fraction": 0.3,
         "random_draws": 9,
+        "rounds": 2,
+        "degraded": "random:0.5",
+        "oracles": False,
     }
 
 
