@@ -393,3 +393,9 @@ def test_the_cache_folder_can_be_chosen(monkeypatch, tmp_path):
     assert datasets.cache_dir() == tmp_path
     monkeypatch.delenv("MECHPERT_AL_CACHE")
     assert datasets.cache_dir().name == "mechpert-al"
+
+
+def test_a_path_through_a_folder_to_come(tmp_path: Path) -> None:
+    (tmp_path / "panel").mkdir()
+    found = datasets.resolve("../../panel", tmp_path / "new" / "campaign" / "campaign.toml")
+    assert found == tmp_path / "panel"

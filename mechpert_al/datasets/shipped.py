@@ -66,13 +66,16 @@ def resolve(path: str | Path, relative_to: str | Path | None = None) -> Path:
         If there is none; the message lists where it was looked for.
     """
     wanted = Path(path).expanduser()
-    places = [_start(relative_to)]
+    start = _start(relative_to)
+    places = [start]
     data = os.environ.get(DATA_VARIABLE)
     if data:
         places.append(Path(data))
     configs = _folder("configs")
     places += [configs, configs / "panels", _folder("loops")]
     tried = list(dict.fromkeys(place / wanted for place in places))  # one, if it is absolute
+    if not start.exists():  # a folder to come: the system cannot walk through it and back
+        tried[0] = Path(os.path.normpath(tried[0]))
     for place in tried:
         if place.exists():
             return place
