@@ -58,12 +58,17 @@ class AdaptiveCoverage(KernelStrategy):
         return self._learned(state)[0]
 
     def objective(self, state: DesignState) -> Objective:
-        """Sum of coverages under every layer, weighed by its belief; small beliefs are left out."""
-        layers, mixture = state.knowledge.layers, self._learned(state)[1]
+        """Sum of coverages: half under the mixture, half under each layer as far as it is believed.
+
+        The mixture predicts best if all sources know something; the layers one by one serve each
+        in case the others know nothing. Small beliefs are left out.
+        """
+        layers, (seen, mixture) = state.knowledge.layers, self._learned(state)
         believed = {name: weight for name, weight in mixture.weights.items() if weight > NEGLIGIBLE}
+        kernels = [seen.kernel, *(layers.kernels[name] for name in believed)]
         return objectives.Averaged(
-            [objectives.ExpectedCoverage(layers.kernels[name], self.noise) for name in believed],
-            list(believed.values()),
+            [objectives.ExpectedCoverage(kernel, self.noise) for kernel in kernels],
+            [sum(believed.values()), *believed.values()],
         )
 
     def _learned(self, state: DesignState) -> tuple[Knowledge, Mixture]:

@@ -178,16 +178,18 @@ def test_the_adaptive_predictor_is_kriging_on_the_learned_mixture() -> None:
 
 # ---------------------------------------------------------------------- design under doubt
 def test_the_first_batch_hedges_over_the_layers() -> None:
-    """Before anything is measured: greedy on the prior-weighted sum of coverages."""
+    """Before anything is measured: greedy on coverages by the mixture and by each layer."""
     known = toy_screen(seed=4).knowledge
     state = DesignState(known, np.arange(known.n_genes))
     picks = list(build_strategy("adaptive_coverage").select(state, 3).picks)
     layers = known.layers
 
     def worth(anchors: list[int]) -> float:
+        kernels = {**layers.kernels, "mixture": layers.mixed(layers.prior_weights)}
+        weights = {**layers.prior_weights, "mixture": 1.0}
         return sum(
-            weight * float(coverage(layers.kernels[name], np.array(anchors)).sum())
-            for name, weight in layers.prior_weights.items()
+            weight * float(coverage(kernels[name], np.array(anchors)).sum())
+            for name, weight in weights.items()
         )
 
     for place in range(len(picks)):
