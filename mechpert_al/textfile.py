@@ -68,7 +68,10 @@ class TextFile:
                     break
                 lines.append(line.rstrip("\r\n"))
         if not any(line.strip() for line in lines):
-            raise DataError(f"{path}: the file is empty", "Write or download it again: nothing can be read from it.")
+            raise DataError(
+                f"{path}: the file is empty",
+                "Write or download it again: nothing can be read from it.",
+            )
         return cls(path, member, tuple(lines))
 
     @property

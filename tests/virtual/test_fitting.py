@@ -143,7 +143,7 @@ def test_the_fitted_lab_is_nearer_than_the_default(model):
         distance(statistics(replace(default, seed=seed).effects()), statistics(bare))
         for seed in range(101, 107)
     ]
-    assert fit.misfit < 1  # statistics lie within their tolerances, on the whole * np.mean(far)
+    assert fit.misfit < 0.7 * np.mean(far)
 
 
 def test_the_same_screen_gives_the_same_lab_in_any_order_of_rows():
@@ -175,5 +175,5 @@ def test_k562_is_resembled(real_data):
         distance(statistics(fit.screen(replace(default, seed=seed))), statistics(real))
         for seed in range(101, 104)
     ]
-    assert fit.misfit < 0.7
+    assert fit.misfit < 1  # statistics lie within their tolerances, on the whole
     assert fit.misfit < 0.7 * np.mean(far)
