@@ -113,7 +113,7 @@ class Database:
                 for statement, values in change.statements:
                     self._writer.execute(statement, values)
             self._writer.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError, OverflowError) as error:  # also: cannot be bound
             if self._writer.in_transaction:  # a full disk ends it by itself
                 self._writer.execute("ROLLBACK")
             return error

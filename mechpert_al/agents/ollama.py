@@ -32,6 +32,8 @@ BRIEF = 15.0
 _BROKEN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
 _GARBLED = (ValueError, AttributeError, TypeError, RecursionError)
 _NANO = 1e9
+#: Above this a number is no count of tokens or nanoseconds, and no database holds it.
+_MOST = 2**63
 
 
 @dataclass(frozen=True)
@@ -137,17 +139,17 @@ class Server:
         """The server's version."""
         with self._briefly(), self._faults():
             document = self._client._request_raw("GET", "/api/version").json()
-            return str(document["version"]) if "version" in document else ""
+            return _writable(str(document["version"])) if "version" in document else ""
 
     def models(self) -> dict[str, Model]:
         """The models that the server has, by name."""
         with self._briefly(), self._faults():
             return {
-                one.model: Model(
-                    one.model,
-                    one.digest or "",
-                    (one.details and one.details.quantization_level) or "",
-                    (one.details and one.details.parameter_size) or "",
+                _writable(one.model): Model(
+                    _writable(one.model),
+                    _writable(one.digest or ""),
+                    _writable((one.details and one.details.quantization_level) or ""),
+                    _writable((one.details and one.details.parameter_size) or ""),
                 )
                 for one in self._client.list().models
                 if one.model
@@ -251,7 +253,8 @@ class Server:
         else:
             return
         remains = coming.remains(FLOOD if name == "flood" else None) if coming else {}
-        raise Fault(name, message, host=self.host, hint=hint, **remains) from original
+        told = _writable(message)
+        raise Fault(name, told, host=self.host, hint=_writable(hint), **remains) from original
 
 
 def _named(error: Exception) -> tuple[str, str]:
@@ -303,9 +306,9 @@ class _Coming:
         if last is None:
             return Usage()
         return Usage(
-            last.prompt_eval_count,
+            _count(last.prompt_eval_count),
             _seconds(last.prompt_eval_duration),
-            last.eval_count,
+            _count(last.eval_count),
             _seconds(last.eval_duration),
             _seconds(last.total_duration),
             _seconds(last.load_duration),
@@ -377,5 +380,11 @@ def _writable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
+def _count(number: int | None) -> int | None:
+    """A number as the server states it, unless it is no count of anything."""
+    return number if number is not None and 0 <= number < _MOST else None
+
+
 def _seconds(nanoseconds: int | None) -> float | None:
-    return None if nanoseconds is None else nanoseconds / _NANO
+    counted = _count(nanoseconds)
+    return None if counted is None else counted / _NANO

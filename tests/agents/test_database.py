@@ -59,24 +59,35 @@ def test_a_change_is_made_whole_or_not_at_all(database: Database) -> None:
     assert database.rows("SELECT * FROM t") == []
 
 
-def test_changes_that_wait_together_fail_for_themselves_alone(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        ("INSERT INTO t VALUES (2, NULL)", ()),
+        ("INSERT INTO t VALUES (2, ?)", (10**30,)),
+        ("INSERT INTO t VALUES (2, ?)", ("\ud800",)),
+    ],
+    ids=["refused", "too large", "half a character"],
+)
+def test_changes_that_wait_together_fail_for_themselves_alone(
+    database: Database, statement: str, values: tuple
+) -> None:
     """The first thread is held up while others queue behind it; one of these is wrong."""
     outcome: dict[str, str] = {}
 
-    def work(who: str, statement: str) -> None:
+    def work(who: str, statement: str, values: tuple = ()) -> None:
         try:
-            database.write([(statement, ())])
+            database.write([(statement, values)])
             outcome[who] = "written"
-        except (DataError, IntegrityError):
+        except (DataError, IntegrityError, OverflowError, UnicodeEncodeError):
             outcome[who] = "refused"
 
     wanted = {
-        "one": "INSERT INTO t VALUES (1, 'a')",
-        "wrong": "INSERT INTO t VALUES (2, NULL)",
-        "other": "INSERT INTO t VALUES (3, 'c')",
+        "one": ("INSERT INTO t VALUES (1, 'a')",),
+        "wrong": (statement, values),
+        "other": ("INSERT INTO t VALUES (3, 'c')",),
     }
     with database._writing:
-        threads = [threading.Thread(target=work, args=item) for item in wanted.items()]
+        threads = [threading.Thread(target=work, args=(who, *one)) for who, one in wanted.items()]
         for thread in threads:
             thread.start()
         while len(database._changes) < len(wanted):
