@@ -93,16 +93,13 @@ class Questions:
         return {name: self._n_shown(agent) for name, agent in self.description.agents.items()}
 
     @cached_property
-    def _common(self) -> dict[str, str]:
-        """What an agent is told whatever the target is."""
-        everything = len(self.candidates)
+    def _common(self) -> dict[tuple[str, bool], str]:
+        """What an agent is told whatever the target is, with the candidates and without."""
+        panel = self.description.settings
         return {
-            name: prompts.common_text(
-                agent,
-                self.description.settings,
-                self.candidates if self.shown[name] == everything else (),
-            )
+            (name, is_short): prompts.common_text(agent, panel, () if is_short else self.candidates)
             for name, agent in self.description.agents.items()
+            for is_short in (False, True)
         }
 
     def request(
@@ -124,7 +121,7 @@ class Questions:
         shown = listed if is_short else ()
         cards = self.description.cards
         asked = prompts.question(question.targets, cards, shown, self.evidence)
-        conversation = prompts.messages(self._common[agent.name], asked)
+        conversation = prompts.messages(self._common[agent.name, is_short], asked)
         if again and again.faults:
             conversation = self._asked_again(agent, conversation, question, again)
         room = self._room(agent, conversation, len(question.targets), again)
@@ -166,8 +163,11 @@ class Questions:
         return prompts.asked_again(first, "", again.faults)
 
     def listed(self, question: Question) -> tuple[str, ...]:
-        """The candidates that a prompt shows."""
+        """The candidates that a prompt shows: fewer where evidence takes their room."""
         size = self.shown[question.agent]
+        told = self._told(question.targets)
+        if told:
+            size = min(size, self._n_fitting(self.description.agents[question.agent], told))
         if size >= len(self.candidates):
             return self.candidates
         return self._short_lists.of(question.targets, size)
@@ -201,7 +201,9 @@ class Questions:
             needed = limit
             if self.shown[agent.name] == len(self.candidates):
                 asked = prompts.question(self._longest, self.description.cards)
-                prompt = budget.prompt_tokens(prompts.messages(self._common[agent.name], asked))
+                prompt = budget.prompt_tokens(
+                    prompts.messages(self._common[agent.name, False], asked)
+                )
                 needed = min(budget.room(prompt, more).context, limit)
             found[agent.model] = max(found.get(agent.model, 0), needed)
         return found
@@ -218,9 +220,11 @@ class Questions:
     def _evidence(self) -> int:
         """Tokens of the longest evidence for one call."""
         number = self.description.settings.targets_per_call
-        return sum(
-            heapq.nlargest(number, (estimated(text) + 12 for text in self.evidence.values()))
-        )
+        return sum(heapq.nlargest(number, (self._told((target,)) for target in self.evidence)))
+
+    def _told(self, targets: Sequence[str]) -> int:
+        """Tokens of the evidence on these targets."""
+        return sum(estimated(self.evidence[one]) + 12 for one in targets if self.evidence.get(one))
 
     def _room(
         self,
@@ -241,31 +245,40 @@ class Questions:
         return budget.Room(prompt, answer, context, budget.fewest_tokens(conversation))
 
     def _n_shown(self, agent: LiveAgent) -> int:
-        """How many candidates fit into a prompt of the agent.
+        """How many candidates fit into a prompt of the agent that holds no evidence.
 
         Raises
         ------
         DataError
-            Hardly any do.
+            Hardly any do, with the longest evidence.
         """
-        panel = self.description.settings
-        asked = prompts.question(self._longest, self.description.cards)
-        alone = budget.prompt_tokens(prompts.messages(prompts.common_text(agent, panel, ()), asked))
-        n_targets = panel.targets_per_call
-        left = self._limit(agent) - alone - budget.answer_tokens(panel, n_targets) - self._evidence
-        costs = [budget.MARGIN * (budget.estimate(gene) + 1) for gene in self.candidates]
-        if sum(costs) <= left:
-            return len(self.candidates)
-        number = int(left // max(costs))
+        number = self._n_fitting(agent, self._evidence)
         if number < min(LEAST_SHOWN, len(self.candidates)):
             raise DataError(
-                f"agent {agent.name!r}: a prompt with {n_targets} targets leaves room for "
-                f"{max(number, 0)} of {len(self.candidates)} candidates in a context of "
-                f"{self._limit(agent)} tokens",
+                f"agent {agent.name!r}: a prompt with {self.description.settings.targets_per_call} "
+                f"targets leaves room for {max(number, 0)} of {len(self.candidates)} candidates in "
+                f"a context of {self._limit(agent)} tokens",
                 "Raise context_tokens, lower targets_per_call or max_regulators, or choose a model "
                 "with a longer context.",
             )
-        return number
+        return self._n_fitting(agent, 0)
+
+    def _n_fitting(self, agent: LiveAgent, evidence: int) -> int:
+        """How many candidates fit beside so many tokens of evidence."""
+        panel = self.description.settings
+        common = self._common[agent.name, True]
+        asked = prompts.question(self._longest, self.description.cards)
+        alone = budget.prompt_tokens(prompts.messages(common, asked))
+        answer = budget.answer_tokens(panel, panel.targets_per_call)
+        left = self._limit(agent) - alone - answer - evidence
+        total, most = self._cost
+        return len(self.candidates) if total <= left else int(left // most)
+
+    @cached_property
+    def _cost(self) -> tuple[float, float]:
+        """Tokens of all candidates, and of the longest one."""
+        costs = [budget.MARGIN * (budget.estimate(gene) + 1) for gene in self.candidates]
+        return sum(costs), max(costs)
 
 
 def estimated(text: str) -> int:

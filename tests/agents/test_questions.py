@@ -156,6 +156,24 @@ def test_evidence_stands_just_before_the_target_and_changes_its_request_alone() 
         questions_of(description(), GENES, GENES[:3], evidence={"GENE9": "x"})
 
 
+@pytest.mark.parametrize(("context", "is_short"), [(4096, True), (16384, False), (10300, None)])
+def test_evidence_takes_room_from_its_own_question_alone(
+    context: int, is_short: bool | None
+) -> None:
+    genes = tuple(f"LONGNAME{number}" for number in range(1000))
+    told = description(context_tokens=context)
+    plain = questions_of(told, genes, genes[:3])
+    long = questions_of(told, genes, genes[:3], evidence={genes[1]: "It was contradicted. " * 80})
+    for question in plain:
+        first, (second, room) = plain.request(question)[0], long.request(question)
+        assert room.prompt + room.answer <= room.context <= context
+        assert (canonical(first) == canonical(second)) is (question.targets != (genes[1],))
+    n_plain, n_long = (len(one.listed(Question("one", (genes[1],)))) for one in (plain, long))
+    assert (n_plain < 1000, n_long < 1000) == {
+        True: (True, True), False: (False, False), None: (False, True),
+    }[is_short]  # fmt: skip
+
+
 def _common_start(texts: list[str]) -> str:
     first, last = min(texts), max(texts)
     for place, (one, two) in enumerate(zip(first, last, strict=False)):
