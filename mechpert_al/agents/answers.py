@@ -7,7 +7,7 @@ right or taken out of surrounding talk.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +47,14 @@ class Judged:
         return not self.faults
 
 
-def judge(text: str, targets: Sequence[str], candidates: Collection[str]) -> Judged:
+def judge(
+    text: str,
+    targets: Sequence[str],
+    candidates: Collection[str],
+    *,
+    most: int | None = None,
+    is_directed: bool = True,
+) -> Judged:
     """Examine an answer.
 
     Parameters
@@ -58,6 +65,10 @@ def judge(text: str, targets: Sequence[str], candidates: Collection[str]) -> Jud
         Genes asked about.
     candidates
         Genes that may be proposed; fast to look up in.
+    most
+        The most proposals for a target; any number if None, as for an answer that was used.
+    is_directed
+        Whether proposals may point the other way.
     """
     judged = Judged()
     try:
@@ -67,6 +78,7 @@ def judge(text: str, targets: Sequence[str], candidates: Collection[str]) -> Jud
         return judged
     for part in _parts(document, targets, judged):
         _judge_part(part, targets, candidates, judged)
+    judged.faults += _beyond(judged.proposals, most, is_directed)
     missing = [target for target in targets if target not in judged.proposals]
     if missing and not judged.faults:
         judged.faults.append(f"no answer for {', '.join(missing)}")
@@ -130,6 +142,17 @@ def _judge_part(
             judged.rejected += rejected
             if listed and len(rejected) == len(listed):
                 judged.hollow.append(target)
+
+
+def _beyond(
+    proposals: Mapping[str, Sequence[Mapping[str, Any]]], most: int | None, is_directed: bool
+) -> Iterator[str]:
+    """What of the right form the question did not allow."""
+    for target, listed in proposals.items():
+        if most is not None and len(listed) > most:
+            yield f"{target}: {len(listed)} proposals, where at most {most} were asked for"
+        if not is_directed and any(one["direction"] != DIRECTIONS["same"] for one in listed):
+            yield f"{target}: direction must always be same"
 
 
 def _form(one: Any, target: str) -> str:

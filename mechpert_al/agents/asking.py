@@ -162,7 +162,7 @@ class Run:
             return
         try:
             body, reply, judged = self._reply(host, task)
-            self._examine(host, task, Candidate(body, reply.text, reply.usage), judged)
+            self._examine(task, Candidate(body, reply.text, reply.usage, host), judged)
         except Stopped:
             return
         except Fault as fault:
@@ -188,9 +188,15 @@ class Run:
         if reply.usage.prompt_tokens:  # the most, for one that was cut unseen reads fewer
             seen = reply.usage.prompt_tokens / room.prompt
             self._ratio[model] = max(seen, self._ratio.get(model, 0.0))
-        return body, reply, judge(reply.text, task.question.targets, self.candidates)
+        return body, reply, self._judged(task.question, reply.text)
 
-    def _examine(self, host: Host, task: Task, answer: Candidate, judged: Judged) -> None:
+    def _judged(self, question: Question, text: str) -> Judged:
+        is_directed = self.description.agents[question.agent].role == "mechanism"
+        most = self.description.settings.max_regulators
+        targets = question.targets
+        return judge(text, targets, self.candidates, most=most, is_directed=is_directed)
+
+    def _examine(self, task: Task, answer: Candidate, judged: Judged) -> None:
         """Keep a usable answer; one with some inadmissible proposals only after one more try.
 
         Raises
@@ -198,24 +204,24 @@ class Run:
         Fault
             It is not usable, or may be had better.
         """
-        host.in_trouble.clear()
+        answer.host.in_trouble.clear()
         told = tuple((judged.faults or judged.rejected)[:TOLD])
         is_usable = judged.is_whole and not judged.hollow
         if is_usable and (not judged.rejected or task.second_best):
-            self._keep(host, task, answer)
+            self._keep(task, answer)
             return
         if is_usable:
             task.second_best = answer
         raise Fault(
             "invalid" if judged.faults else "rejected",
             "; ".join(told),
-            host=host.server.host,
+            host=answer.host.server.host,
             text=answer.text,
             usage=answer.usage,
             told=told,
         )
 
-    def _keep(self, host: Host, task: Task, answer: Candidate) -> None:
+    def _keep(self, task: Task, answer: Candidate) -> None:
         model = self.description.agents[task.question.agent].model
         first = answer.body if task.again is None else self.questions.request(task.question)[0]
         self.store.add(
@@ -227,12 +233,12 @@ class Run:
             answer.text,
             task.attempt + 1,
             answer.usage,
-            host.origin(model),
+            answer.host.origin(model),
         )
         with self._lock:
             self.progress.count(answer.usage)
         self._finished(task, answered=1)
-        self._confirm(host, task.key)
+        self._confirm(answer.host, task.key)
 
     # ------------------------------------------------------------------ faults
     def _failed(self, host: Host, task: Task, fault: Fault) -> None:
@@ -252,26 +258,28 @@ class Run:
         elif follows in ROOM and len(task.question.targets) > 1:
             self._divide(task)
         else:
-            self._again(task, fault, host)
+            self._again(task, fault)
             if follows is Follows.PROBE:
                 self.duty.spare(host, task.key, fault)
 
-    def _again(self, task: Task, fault: Fault, host: Host) -> None:
+    def _again(self, task: Task, fault: Fault) -> None:
         """Ask once more, unless it was asked often enough."""
         tried = task.attempt + 1
         follows = fault.follows
         if tried - task.before >= self.description.settings.tries or follows is Follows.STOP:
-            self._give_up(host, task, fault)
+            self._give_up(task, fault)
             return
         task.again = Again(tried, follows, fault.text if fault.told else "", fault.told)
         is_trouble = follows in (Follows.PROBE, Follows.WAIT)
         self.work.put_back(task, self.patience.before(tried - task.before) if is_trouble else 0.0)
 
-    def _give_up(self, host: Host, task: Task, fault: Fault) -> None:
+    def _give_up(self, task: Task, fault: Fault) -> None:
         """No more tries: the second best answer counts, or the question is unanswered."""
         if task.second_best is not None:
-            self._keep(host, task, task.second_best)
+            self._keep(task, task.second_best)
             return
+        # It is kept to the end; where it was raised holds the whole call.
+        fault.__traceback__ = fault.__cause__ = fault.__context__ = None
         with self._lock:
             self.unanswered[task.question] = fault
         self._finished(task, unanswered=1)

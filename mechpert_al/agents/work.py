@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mechpert_al.agents.faults import Usage
+from mechpert_al.agents.hosts import Host
 from mechpert_al.agents.questions import Again, Question
 
 #: Seconds between two looks at questions that must wait, or that another process is asking.
@@ -17,11 +18,12 @@ LOOK_AGAIN = 0.25
 
 @dataclass(frozen=True)
 class Candidate:
-    """An answer of the right form with proposals that are not admissible: better than none."""
+    """An answer, and who gave it; with proposals that are not admissible it is better than none."""
 
     body: dict
     text: str
     usage: Usage
+    host: Host
 
 
 @dataclass

@@ -137,6 +137,13 @@ SCRIPTS: dict[str, tuple[Act, str, str]] = {
         fake.answers(lambda text: text.replace('"target"', '"target": "X", "target"')),
         "invalid", "twice",
     ),
+    "too many proposals": (
+        good(lambda d: d.update(regulators=d["regulators"] * 4)), "invalid", "at most 3",
+    ),
+    "an error with half a character": (
+        fake.stream({"error": "no \ud800"}), "error_in_stream", "no ?",
+    ),
+    "a refusal with half a character": (fake.status(500, "no \ud800"), "server_error", "no ?"),
     "half a character": (proposal(mechanism="\ud800"), "invalid", "not JSON"),
 }  # fmt: skip
 
@@ -284,6 +291,54 @@ def test_each_of_several_targets_must_come_back(tmp_path: Path) -> None:
     told = [one["message"] for one in failures(tmp_path)]
     assert "no answer for EIF2AK4" in told[0]
     assert "ATF4 is answered twice" in told[1]
+
+
+def test_a_baseline_does_not_point_the_other_way(tmp_path: Path) -> None:
+    agents = {"one": {"lens_text": "Look at regulation.", "role": "baseline"}}
+    with FakeOllama(script=[proposal(direction="opposite")]) as server:
+        asked = run(tmp_path, server, agent=agents)
+    assert asked.progress.failures == {"invalid": 1}
+    assert "always be same" in failures(tmp_path)[0]["message"]
+
+
+@pytest.mark.parametrize("number", [10**30, 10**400, -1])
+def test_counts_that_are_none_are_not_kept(tmp_path: Path, number: int) -> None:
+    odd = fake.ends(eval_count=number, total_duration=number, prompt_eval_duration=number)
+    with FakeOllama(script=[odd]) as server:
+        asked = run(tmp_path, server)
+    assert not any(asked.unanswered.values())
+    with AnswerStore(tmp_path) as store:
+        found = store.database.rows(
+            "SELECT prompt_seconds, answer_tokens, total_seconds FROM answers WHERE agent = 'one' "
+            "AND targets LIKE '%ATF4%'"
+        )
+    assert found == [(None, None, None)]
+
+
+def test_a_kept_fault_does_not_hold_its_call(tmp_path: Path) -> None:
+    with FakeOllama(script=first_meets(fake.hang(), TRIES)) as server:
+        asked = run(tmp_path, server)
+    (fault,) = asked.faults.values()
+    assert (fault.__traceback__, fault.__cause__, fault.__context__) == (None, None, None)
+
+
+def test_the_second_best_answer_is_said_to_come_from_who_gave_it(tmp_path: Path) -> None:
+    def mixed(document: dict) -> None:
+        document["regulators"].append({**document["regulators"][0], "gene": "TP53"})
+
+    def elsewhere(body: dict) -> Act | None:
+        is_told = len(body["messages"]) > 2
+        return fake.says("no") if is_told else None
+
+    agents = {"one": {"lens_text": "Look at regulation."}}
+    with (
+        FakeOllama(script=[good(mixed), fake.dies()]) as first,
+        FakeOllama(script=elsewhere, seconds=0.3) as second,
+    ):
+        run(tmp_path, first, second, agent=agents, outage=30, tries=2)
+        with AnswerStore(tmp_path) as store:
+            rows = store.database.rows("SELECT host, text FROM answers")
+        assert {host for host, text in rows if "TP53" in text} == {first.host}
 
 
 # ---------------------------------------------------------------------- hosts and models
