@@ -274,9 +274,12 @@ class Run:
         self.work.put_back(task, self.patience.before(tried - task.before) if is_trouble else 0.0)
 
     def _give_up(self, task: Task, fault: Fault) -> None:
-        """No more tries: the second best answer counts, or the question is unanswered."""
+        """No more tries: the second best answer counts, or parts, or it is unanswered."""
         if task.second_best is not None:
             self._keep(task, task.second_best)
+            return
+        if len(task.question.targets) > 1 and fault.name in TOLD_OF:
+            self._divide(task)  # one target must not cost the others their answers
             return
         # It is kept to the end; where it was raised holds the whole call.
         fault.__traceback__ = fault.__cause__ = fault.__context__ = None
