@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mechpert_al.campaign.delivery import (
     Decision,
     Delivery,
@@ -301,6 +303,7 @@ def notices_of(
                 f"{len(more)} of its {delivery.effects.n_readouts} readouts were not measured "
                 f"before: {', '.join(more[:5])}{' …' if len(more) > 5 else ''}"
             )
+    notices += _no_longer_measured(delivery, earlier)
     if delivery.pooled and delivery.effects.n_cells is None:
         notices.append("its cells are not counted: in pooling, all deliveries weigh the same")
     lost = [gene for gene in prepared.not_measured if gene in state.pending]
@@ -313,3 +316,28 @@ def notices_of(
     if given_up:
         notices.append(f"{', '.join(given_up)}: abandoned earlier, and measured all the same")
     return tuple(notices)
+
+
+def _no_longer_measured(delivery: Delivery, earlier: EffectTable | None) -> list[str]:
+    """What a correction takes away: values measured before that it does not have."""
+    if earlier is None:
+        return []
+    found = delivery.effects
+    measured = {
+        gene: {found.readouts[i] for i in np.flatnonzero(found.is_measured[found.row_of[gene]])}
+        for gene in delivery.replaced
+    }
+    lost = {
+        gene: [
+            earlier.readouts[i]
+            for i in np.flatnonzero(earlier.is_measured[earlier.row_of[gene]])
+            if earlier.readouts[i] not in there
+        ]
+        for gene, there in measured.items()
+    }
+    return [
+        f"{gene}: {len(names)} values measured before are not in the correction and count no more: "
+        f"{some(names, 5)}"
+        for gene, names in lost.items()
+        if names
+    ]

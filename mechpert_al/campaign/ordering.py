@@ -313,7 +313,7 @@ def _with_bridging(batch: Batch, again: Sequence[str], constraints: Constraints)
 
 
 def _ways_on(state: CampaignState) -> str:
-    ways = ["Widen the candidate list"]
+    ways = ["Widen the candidate list (or the budget and the caps, if there are any)"]
     if state.pending:
         waiting = ", ".join(sorted(state.pending)[:10])
         ways.append(f"ingest what is pending ({waiting}), or withdraw it as failed")

@@ -124,7 +124,8 @@ def outlook(
     """
     knowledge = ground.knowledge.extended(list(state.pending))
     index = knowledge.consensus.index
-    size = n or (len(state.rounds[-1].genes) if state.rounds else BATCH)
+    sizes = (len(one.genes) for one in reversed(state.rounds) if one.genes)
+    size = n or next(sizes, BATCH)
     measured = np.array([index[gene] for gene in state.measured if gene in index], dtype=int)
     pending = np.array([index[gene] for gene in state.pending], dtype=int)
     out = {*excluded(settings.design, state, knowledge.genes), *state.measured, *state.pending}

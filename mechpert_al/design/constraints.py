@@ -77,7 +77,7 @@ class Constraints:
         SymbolError
             A gene to include that cannot be found among the candidates.
         UsageError
-            A budget without costs, or a cap without groups.
+            A budget without costs, or that is not positive; a cap without groups.
         """
         notices: list[str] = []
         lists = {name: _found(path, genes, notices) for name, path in
@@ -85,6 +85,8 @@ class Constraints:
         priced = lists["cost"]
         if budget is not None and (priced is None or priced[0].cost is None):
             raise UsageError("a budget needs costs", "Give --cost with the columns gene and cost.")
+        if budget is not None and not budget > 0:
+            raise UsageError(f"the budget is {budget:g}", "It must be a positive number.")
         if max_per_group is not None and (priced is None or priced[0].group is None):
             raise UsageError(
                 "a cap per group needs groups", "Give --cost with the columns gene, cost and group."

@@ -116,6 +116,13 @@ def plan(
         round,
     )
     selection = method.select(state, n)
+    if not len(selection):
+        barred = {**left_out, **selection.left_out}
+        raise NothingLeftError(
+            "no candidate can be proposed: "
+            + ", ".join(f"{count} {what}" for what, count in barred.items() if count),
+            "Raise the budget or the cap per group, widen the candidate list, or end the campaign.",
+        )
     if len(selection) < n:
         notices.append(f"{n} genes were asked for and {len(selection)} could be proposed")
     return explained(

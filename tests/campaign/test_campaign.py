@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import mechpert_al as mp
 from mechpert_al.agents import read_panel
 from mechpert_al.campaign import Campaign
+from mechpert_al.campaign.status import outlook
 from mechpert_al.effects import read_effects
 from mechpert_al.errors import DataError, NothingLeftError, SymbolError, UsageError
 
@@ -338,6 +340,22 @@ def test_further_numbers_of_a_known_gene_need_a_decision(campaign, deliver):
     with pytest.raises(DataError, match="R3 is 4, was not measured; 1 of 4 readouts differ"):
         campaign.ingest(deliver({"A": [1, 2, 3, 4]}, "b.csv"))
     assert not campaign.ingest(deliver({"A": [1, 2, math.nan, math.nan]}, "c.csv")).is_new
+
+
+def test_a_correction_with_fewer_readouts_says_what_it_takes_away(campaign, toy, deliver):
+    gene, other = toy.genes[:2]
+    campaign.ingest(deliver({gene: [1, 2, 3, 5], other: ROW}, "1.csv"))
+
+    intake = campaign.ingest(deliver({gene: [1, math.nan, 4, math.nan]}, "2.csv"), replace=True)
+
+    [said] = [one for one in intake.notices if gene in one]
+    readouts = campaign.effects.readouts
+    assert said == (
+        f"{gene}: 2 values measured before are not in the correction and count no more: "
+        f"{readouts[1]}, {readouts[3]}"
+    )
+    again = campaign.ingest(deliver({gene: [1, 2, 3, 4]}, "3.csv"), replace=True)
+    assert not any("count no more" in one for one in again.notices)
 
 
 def test_other_numbers_of_cells_need_a_decision(campaign, deliver):
@@ -795,6 +813,37 @@ def test_status_when_nothing_is_left(campaign, toy):
     assert status.outlook.next is None
     assert status.outlook.curve == ((0, status.outlook.after_pending),)
     assert "No candidate is left to propose." in status.lines()
+
+
+@pytest.mark.parametrize("budget", [0.0, -1.0, float("nan")])
+def test_what_is_no_budget(campaign, toy, tmp_path, budget):
+    (costs := tmp_path / "costs.csv").write_text(f"gene,cost\n{toy.genes[0]},2\n")
+
+    with pytest.raises(UsageError, match="the budget is"):
+        campaign.constraints(cost=costs, budget=budget)
+
+
+def test_a_budget_that_buys_no_gene_orders_nothing(campaign, toy, tmp_path):
+    costs = tmp_path / "costs.csv"
+    costs.write_text("gene,cost\n" + "\n".join(f"{gene},2" for gene in toy.genes))
+    limits, _ = campaign.constraints(cost=costs, budget=1.0)
+
+    with pytest.raises(NothingLeftError, match=f"{len(toy.genes)} over budget") as caught:
+        campaign.propose(3, constraints=limits)
+
+    assert "budget" in caught.value.hint
+    assert campaign.state.rounds == ()
+
+
+def test_a_last_round_without_new_genes_does_not_set_the_size(campaign):
+    campaign.propose(3)
+    empty = campaign.state.rounds[-1].model_copy(update={"round": 2, "genes": ()})
+    state = replace(campaign.state, rounds=(*campaign.state.rounds, empty))
+
+    told = outlook(campaign.settings, state, campaign.ground, None)
+
+    assert told.next is not None
+    assert told.next.n == 3
 
 
 def test_a_panel_that_changed_is_noticed(toy_panel, tmp_path):
