@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mechpert_al.errors import UsageError
 from mechpert_al.guides.selection import NON_TARGETING, Guide
 
 Orientation = Literal["forward", "reverse"]
@@ -31,11 +32,23 @@ class ReadLayout:
         R1 or R2.
     pattern
         With ``(BC)`` for the spacer; by default that of 10x Genomics for the orientation.
+
+    Raises
+    ------
+    UsageError
+        A pattern that does not hold ``(BC)`` once.
     """
 
     orientation: Orientation = "forward"
     read: Literal["R1", "R2"] = "R2"
     pattern: str = ""
+
+    def __post_init__(self) -> None:
+        if self.pattern and self.pattern.count("(BC)") != 1:
+            raise UsageError(
+                f"the pattern {self.pattern!r} does not hold (BC) once",
+                "Write (BC) where the spacer stands in the read, as in (BC)GTTTAAGAGC.",
+            )
 
     def as_read(self, sequence: str) -> str:
         """The spacer as the sequencer reads it."""

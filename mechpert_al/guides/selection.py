@@ -288,7 +288,7 @@ def _controls(
 
 def _number_of_controls(asked: float | None, n_guides: int) -> int:
     share = CONTROL_SHARE if asked is None else asked
-    if share < 0 or (share > 1 and share != int(share)):
+    if not 0 <= share < math.inf or (share > 1 and share != int(share)):
         raise UsageError(
             f"{share:g} control guides were asked for",
             "Ask for a whole number, or for a share of all guides between 0 and 1.",

@@ -278,7 +278,7 @@ def test_more_controls_than_there_are_is_an_error():
         select_guides(["MED1"], many(3, 4), controls=5)
 
 
-@pytest.mark.parametrize("asked", [-1, -0.5, 2.5])
+@pytest.mark.parametrize("asked", [-1, -0.5, 2.5, float("nan"), float("inf")])
 def test_what_is_no_number_of_controls(asked):
     with pytest.raises(UsageError, match="a whole number, or"):
         select_guides(["MED1"], many(3, 4), controls=asked)
@@ -313,6 +313,12 @@ def test_as_the_sequencer_reads_it():
     assert (reverse["pattern"], reverse["read"]) == ("TTCCAGCTTAGCTCTTAAAC(BC)", "R1")
     assert reverse["sequence"] == "TCGTACGTACGTAACCGGTT"
     assert own["pattern"] == "5P(BC)"
+
+
+@pytest.mark.parametrize("pattern", ["GTTTAAGAGC", "(bc)GTTT", "(BC)GTTT(BC)"])
+def test_a_pattern_says_once_where_the_spacer_stands(pattern):
+    with pytest.raises(UsageError, match=r"does not hold \(BC\) once"):
+        ReadLayout(pattern=pattern)
 
 
 def test_names_of_the_reference(write):
