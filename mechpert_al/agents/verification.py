@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mechpert_al.agents import earlier
 from mechpert_al.agents.answers import judge
 from mechpert_al.agents.panel import Panel, read_panel
 from mechpert_al.agents.store import FILE, AnswerStore, Stored, key_of, sha256
@@ -51,10 +52,12 @@ def verified(folder: str | Path) -> Verified:
         damage = damage_of(store)
         _refuse(place, damage)  # a damaged store cannot be asked what its answers were
         n_lines = 0
+        entries = earlier.entries(place)
         for agent in panel.agents.values():
             for number, line in enumerate(_lines(place / agent.file), start=1):
                 n_lines += 1
                 wrong = _difference(line, store.get(str(line.get("answer"))), panel)
+                wrong = wrong or _stranger(line, store, entries.get(agent.name, {}))
                 if wrong:
                     damage.append(f"{place / agent.file}, line {number}: {wrong}")
         _refuse(place, damage)
@@ -119,3 +122,15 @@ def _difference(line: dict[str, Any], stored: Stored | None, panel: Panel) -> st
     if proposals.get(target) != line["regulators"]:
         return f"{target}: its regulators are not those of the answer"
     return ""
+
+
+def _stranger(line: dict[str, Any], store: AnswerStore, entry: Mapping[str, Any]) -> str:
+    """How the agent of a line, as panel.json has it, differs from who was asked; or empty."""
+    query = "SELECT body, model_digest FROM answers WHERE key = ?"
+    ((body, digest),) = store.database.rows(query, line["answer"])
+    asked = {"model_digest": digest, "seed": store.unpacked(body)["options"]["seed"]}
+    return "".join(
+        f"{line['target']}: its answer is of the {key} {value}, not {entry[key]}; "
+        for key, value in asked.items()
+        if key in entry and entry[key] != value
+    ).rstrip("; ")

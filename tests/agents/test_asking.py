@@ -164,6 +164,24 @@ def test_the_store_can_be_verified_and_shows_what_was_changed(tmp_path: Path) ->
         assert damage_of(store) == [f"answer {key}: its text is not what came"]
 
 
+@pytest.mark.parametrize("key", ["seed", "model_digest"])
+def test_answers_of_another_agent_or_model_do_not_pass_for_its_own(
+    tmp_path: Path, key: str
+) -> None:
+    with FakeOllama() as server:
+        run(tmp_path, server, n=3)
+    verified(tmp_path)
+    if key == "seed":
+        lines = (tmp_path / "02-two.jsonl").read_text()
+        (tmp_path / "01-one.jsonl").write_text(lines.replace('"agent": "two"', '"agent": "one"'))
+    else:
+        document = json.loads((tmp_path / "panel.json").read_text())
+        document["agents"]["one"]["model_digest"] = "0" * 64
+        (tmp_path / "panel.json").write_text(json.dumps(document))
+    with pytest.raises(IntegrityError, match=f"01-one.jsonl, line 1: GENE1: .* of the {key}"):
+        verified(tmp_path)
+
+
 def test_a_store_with_spoilt_bytes_is_said_to_be_damaged(tmp_path: Path) -> None:
     with FakeOllama() as server:
         run(tmp_path, server)
