@@ -3,7 +3,7 @@
 A delivery says nothing new about a gene if all its numbers are those of one earlier delivery, in
 whatever order and format. If it has other numbers, somebody must decide: replace, or pool as a
 replicate. Nothing of a file is taken before that. Bridging genes are expected again, so they are
-pooled without being asked for.
+pooled without being asked for, unless the file is said to be a correction.
 """
 
 from __future__ import annotations
@@ -205,8 +205,9 @@ def sorted_out(
     for gene in (gene for gene in table.perturbations if gene in state.measured):
         earlier = [_Pair(gene, table, table_of(one.effects)) for one in state.measured[gene]]
         (known if any(pair.says_nothing_new for pair in earlier) else again).append(gene)
-    bridging = [gene for gene in again if gene in state.due]
-    others = [gene for gene in again if gene not in state.due]
+    expected = set() if decision == "replace" else {*state.due}
+    bridging = [gene for gene in again if gene in expected]
+    others = [gene for gene in again if gene not in expected]
     if others and decision is None:
         raise _contradictions(file, table, others, state, table_of)
     is_pooled = decision == "replicate"

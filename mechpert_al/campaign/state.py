@@ -221,7 +221,7 @@ class CampaignState:
             self,
             measured=measured,
             pending=_without(self.pending, event.genes),
-            due=_without(self.due, again),
+            due=_without(self.due, event.pooled),  # a correction is not the measurement due
             failed=_without(self.failed, event.genes),
             deliveries=(*self.deliveries, event),
             stamp=stamp,

@@ -685,6 +685,25 @@ def test_bridging_genes_are_pooled_without_being_asked(campaign, toy, deliver):
         campaign.ingest(deliver({bridge: [0, 0, 0, 0]}, "3.csv", n_cells={bridge: 30}))
 
 
+def test_a_correction_of_a_bridging_gene_is_not_pooled_with_what_it_corrects(
+    campaign, toy, deliver
+):
+    bridge = toy.genes[-1]
+    campaign = set_design(campaign, f"bridging = {quoted([bridge])}")
+    campaign.ingest(deliver({bridge: [1, 2, 3, 5]}, "1.csv", n_cells={bridge: 10}))
+    campaign.propose(2)
+
+    corrected = deliver({bridge: [2, 4, 6, 9]}, "2.csv", n_cells={bridge: 10})
+    intake = campaign.ingest(corrected, replace=True)
+
+    assert (intake.delivery.replaced, intake.delivery.pooled) == ((bridge,), ())
+    assert values_of(campaign, bridge) == [2, 4, 6, 9]
+    assert set(campaign.state.due) == {bridge}  # the batch is still to measure it
+    campaign.ingest(deliver({bridge: [4, 8, 12, 18]}, "3.csv", n_cells={bridge: 10}))
+    assert values_of(campaign, bridge) == [3, 6, 9, 13.5]
+    assert campaign.state.due == {}
+
+
 def test_a_failed_bridging_gene_keeps_its_measurements(campaign, toy, deliver):
     bridge = toy.genes[-1]
     campaign = set_design(campaign, f"bridging = {quoted([bridge])}")
