@@ -302,7 +302,7 @@ def test_a_baseline_does_not_point_the_other_way(tmp_path: Path) -> None:
     assert "always be same" in failures(tmp_path)[0]["message"]
 
 
-@pytest.mark.parametrize("number", [10**30, 10**400, -1])
+@pytest.mark.parametrize("number", [10**30, 10**400, -1], ids=["large", "huge", "negative"])
 def test_counts_that_are_none_are_not_kept(tmp_path: Path, number: int) -> None:
     odd = fake.ends(eval_count=number, total_duration=number, prompt_eval_duration=number)
     with FakeOllama(script=[odd]) as server:
