@@ -160,6 +160,17 @@ def test_cells_of_a_wide_table(write_text: Write) -> None:
     assert report.few_cells == {"UBL5": 5}
 
 
+def test_rows_of_too_few_cells_are_not_measured(write_text: Write) -> None:
+    path = write_text("gene,A,B,n_cells\nMED1,1,-1,2\nUBL5,2,0,12\nRRM2,1,1,0\n")
+    for least, few in ((3, {"MED1": 2, "RRM2": 0}), (1, {"RRM2": 0})):
+        table, report = convert(path, min_cells=least)
+        assert report.too_few_cells == few
+        assert set(table.perturbations) == {"MED1", "UBL5", "RRM2"} - set(few)
+        assert table.values[table.row_of["UBL5"]].tolist() == [2, 0]
+    with pytest.raises(DataError, match="no perturbation has 20 cells"):
+        convert(path, min_cells=20)
+
+
 def test_repeated_rows_are_pooled_by_cells(write_text: Write) -> None:
     path = write_text("gene,DDIT3,ASNS,n_cells\nMED1,1,5,30\nMED1 ,4,,10\nUBL5,2,2,5\n")
     table, _ = convert(path, duplicated_rows="mean")

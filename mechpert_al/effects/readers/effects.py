@@ -40,6 +40,7 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
         if file.note(KEY) is not None:
             return _own_file(path, why)
         rows = read_rows(file, options, may_repeat=False)
+        rows = rows.with_enough_cells(options.min_cells, str(path))
         readouts = read_readouts(file, options, default_symbols(), can_sum=False)
         values = file.matrix(options.layer).dense()
         is_bulk = is_replogle_bulk(file)

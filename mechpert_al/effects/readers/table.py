@@ -45,6 +45,13 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
     if not options.keep_own_readout:
         values = without_own_readouts(values, names, own)
     n_cells = _n_cells(grid)
+    few = {name: n for name, n in n_cells.items() if n < options.min_cells}
+    kept = [name for name in names if name not in few]
+    if not kept:
+        raise DataError(
+            f"{path}: no perturbation has {options.min_cells} cells", "Lower --min-cells."
+        )
+    downs = knock_downs(grid.values, names, own)
     mark = MARK_NAMES[grid.numbers.decimal]
     report = ConversionReport(
         file=str(path),
@@ -55,10 +62,11 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
             *_left_out_lines(grid),
         ),
         n_cells=n_cells,
-        few_cells={name: n for name, n in n_cells.items() if n < FEW_CELLS},
+        too_few_cells=few,
+        few_cells={n: k for n, k in n_cells.items() if options.min_cells <= k < FEW_CELLS},
         merged=grid.names.reading.merged,
-        combinations=grid.names.reading.combinations,
-        knock_downs=knock_downs(grid.values, names, own),
+        combinations=tuple(one for one in grid.names.reading.combinations if one not in few),
+        knock_downs={name: down for name, down in downs.items() if name not in few},
         outdated=grid.names.genes.outdated,
         unknown=grid.names.genes.unknown,
         notes=(*_gap_lines(grid), *grid.notes, *pooled_note(grid.names.genes)),
@@ -70,9 +78,10 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
         "sources": [{"file": path.name, "sha256": report.sha256}],
         "own_readout": "kept" if options.keep_own_readout else "not measured",
         "combinations": list(report.combinations),
+        "too_few_cells": few,
     }
     table = EffectTable(names, grid.readouts, values, grid.n_cells, grid.standard_error, info)
-    return table, report
+    return (table.take(kept) if few else table), report
 
 
 def _grid(file: DelimitedFile, options: ConvertOptions) -> Grid:
