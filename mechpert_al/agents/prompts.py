@@ -65,17 +65,23 @@ def rules(agent: LiveAgent, panel: PanelDescription) -> str:
     )
     if panel.mechanisms:
         lines.append("- mechanism: why, in at most 12 words")
-    lines.append(f"Answer with JSON only, in one line of this form: {_form(agent, panel)}")
+    lines.append(f"Answer with JSON only, in one line of this form: {_forms(agent, panel)}")
     return "\n".join(lines)
 
 
-def _form(agent: LiveAgent, panel: PanelDescription) -> str:
-    """The form of an answer, without values that an agent might copy."""
+def _forms(agent: LiveAgent, panel: PanelDescription) -> str:
+    """The form of an answer, without values that an agent might copy.
+
+    Where several targets are asked about in a call, some calls have one all the same: what remains
+    at the end, and what was divided. Both forms stand there, so that all calls begin alike.
+    """
     words = '"same" or "opposite"' if agent.role == "mechanism" else '"same"'
     mechanism = ', "mechanism": WHY' if panel.mechanisms else ""
     proposal = f'{{"gene": GENE, "direction": {words}, "confidence_percent": 1-99{mechanism}}}'
     form = f'{{"target": TARGET, "regulators": [{proposal}, …]}}'
-    return f'{{"answers": [{form}, …]}}' if panel.targets_per_call > 1 else form
+    if panel.targets_per_call == 1:
+        return form
+    return f'{{"answers": [{form}, …]}}, or, asked about a single target, of this form: {form}'
 
 
 def question(

@@ -182,6 +182,23 @@ def _common_start(texts: list[str]) -> str:
     return first
 
 
+@pytest.mark.parametrize("per_call", [1, 3])
+def test_the_prompt_names_the_form_that_the_schema_of_each_call_wants(per_call: int) -> None:
+    asked = questions_of(description(targets_per_call=per_call), GENES, GENES[:4])
+    calls = list(asked)
+    calls += [Question("one", (gene,)) for gene in calls[0].targets]  # as after a division
+    assert {len(call.targets) for call in calls} == {1, per_call}
+    for call in calls:
+        body, _ = asked.request(call)
+        told = body["messages"][0]["content"].split("of this form: ")[1:]
+        several, single = told[0], told[-1]
+        assert several.startswith('{"answers": [{"target": ') == (per_call > 1)
+        assert single.startswith('{"target": ')
+        assert len(told) == (2 if per_call > 1 else 1)
+        wanted = several if len(call.targets) > 1 else single
+        assert wanted.startswith(f'{{"{body["format"]["required"][0]}": ')
+
+
 def test_an_answer_is_echoed_only_so_far() -> None:
     first = prompts.messages("common", "asked")
     told = prompts.asked_again(first, "x" * 9999, ["wrong", "bad"])
