@@ -159,12 +159,15 @@ def test_which_objectives_are_submodular() -> None:
     assert claims == {
         "coverage": False,
         "correlation": False,
+        "averaged": False,
         "log_determinant": True,
         "facility": True,
         "probabilistic": True,
         "modular": True,
     }
     assert not objectives.KCentre(np.eye(3)).is_submodular
+    both = [facility(random).objective, probabilistic(random).objective]
+    assert objectives.Averaged(both, [1, 1]).is_submodular
 
 
 def test_expected_coverage_is_not_submodular() -> None:
