@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,10 +20,14 @@ from mechpert_al.agents.models import Abilities, Model
 from mechpert_al.agents.panel import FORMAT
 from mechpert_al.agents.questions import Question, Questions
 from mechpert_al.agents.store import FILE, AnswerStore, canonical
-from mechpert_al.errors import UsageError
+from mechpert_al.errors import DataError, UsageError
 
 CANDIDATES = "candidates.txt"
 FAILURES = "failures.jsonl"
+#: Held by the one process that writes the panel's files; it stays where it is.
+LOCK = f"{FILE}.writing"
+#: Seconds that another process may take to write them.
+PATIENCE = 120.0
 
 
 @dataclass
@@ -60,7 +65,8 @@ class PanelFolder:
         """Write all files anew.
 
         What stands there and was asked alike stays. The rest is put aside before anything takes its
-        place, and nothing is written as long as there is no answer that could.
+        place, and nothing is written as long as there is no answer that could. Other processes that
+        write the same folder wait: what one has written, none replaces by what it read before.
 
         Parameters
         ----------
@@ -73,7 +79,16 @@ class PanelFolder:
         -------
         dict
             For each agent the targets of this run that have no answer.
+
+        Raises
+        ------
+        DataError
+            Another process writes and comes to no end.
         """
+        with _writing_alone(self.path):
+            return self._write(keys, store)
+
+    def _write(self, keys: Mapping[Question, str], store: AnswerStore) -> dict[str, list[str]]:
         agents = self.questions.description.agents
         answered = store.answered()
         given = {
@@ -196,6 +211,26 @@ def refuse_other(folder: Path) -> None:
 
 
 # ---------------------------------------------------------------------- parts
+@contextmanager
+def _writing_alone(folder: Path) -> Iterator[None]:
+    """Be the only one who writes the files of a folder; the lock ends with its process."""
+    import filelock
+
+    lock = filelock.FileLock(folder / LOCK, timeout=PATIENCE)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise DataError(
+            f"{folder}: another process has been writing this panel for {PATIENCE:g} s",
+            "See whether one was suspended. All answers are kept: the same command again writes "
+            "the panel.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _answers(
     agent: str, keys: Mapping[Question, str], store: AnswerStore, candidates: frozenset[str]
 ) -> Iterator[str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import mechpert_al as mp
-from mechpert_al.agents import read_panel
+from mechpert_al.agents import folder, read_panel
 from mechpert_al.agents.answers import judge
 from mechpert_al.agents.description import Description, completed
 from mechpert_al.agents.duty import Patience
@@ -84,6 +88,46 @@ def test_earlier_targets_stay_in_the_panel(tmp_path: Path) -> None:
         run(tmp_path, server, n=7)
         run(tmp_path, server, n=2)
     assert read_panel(tmp_path).answered["one"] == set(GENES[:7])
+
+
+def test_a_run_does_not_write_over_what_another_has_written_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, write_lines = description(), folder._write_lines
+    others: list[threading.Thread] = []
+
+    def interrupted(path: Path, lines: Iterable[str]) -> None:
+        """Let another run come to its end between what is read and what is written."""
+        read = list(lines)
+        if read and not others:
+            others.append(threading.Thread(target=ask_about, args=(GENES[3:6],)))
+            others[0].start()
+            while len(server.answered) < 18 and others[0].is_alive():
+                time.sleep(0.01)
+            others[0].join(1.0)  # without a lock it ends here
+        write_lines(path, read)
+
+    def ask_about(targets: tuple[str, ...]) -> None:
+        ask(told, GENES, targets, tmp_path, hosts=[server.host], patience=QUICK)
+
+    monkeypatch.setattr(folder, "_write_lines", interrupted)
+    with FakeOllama() as server:
+        ask_about(GENES[:3])
+        others[0].join()
+    assert len(server.asked) == 18
+    panel = read_panel(tmp_path)
+    assert panel.answered == {name: set(GENES[:6]) for name in panel.agents}
+    verified(tmp_path)
+
+
+def test_a_panel_that_another_process_writes_without_end_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "PATIENCE", 0.05)
+    with FakeOllama() as server:
+        with FileLock(tmp_path / folder.LOCK), pytest.raises(DataError, match="another process"):
+            run(tmp_path, server)
+        assert not any(run(tmp_path, server).unanswered.values())
 
 
 def test_evidence_is_another_question_whose_answer_takes_the_place_of_the_earlier(
