@@ -37,7 +37,10 @@ OPTIONS = (
         help="Control label, letter for letter; may be given several times.",
     ),
     click.option(
-        "--batch", metavar="COLUMN", help="Compare cells with the controls of their own batch."
+        "--batch",
+        metavar="COLUMN",
+        help="Compare cells with the controls of their own batch; by default those of a column "
+        "batch, if each has controls enough. none: with all controls.",
     ),
     click.option(
         "--layer", metavar="NAME", help="Matrix to read in place of X: a layer, or raw/X."

@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mechpert_al.effects.annotated import AnnotatedFile
-from mechpert_al.effects.conversion import ConvertOptions
+from mechpert_al.effects.conversion import DEFAULT_MIN_CELLS, ConvertOptions, some
 from mechpert_al.effects.labels import CONTROL
 from mechpert_al.effects.perturbation_column import PerturbationColumn
 from mechpert_al.errors import DataError
+
+#: Column that is taken for the batches where none is named.
+BATCH = "batch"
+#: What is named in place of a column to pool all controls.
+NO_BATCH = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +38,10 @@ class CellGroups:
         Perturbation → cells, where these are too few.
     unmatched
         Batch → perturbed cells without enough controls beside them.
+    batch_column
+        Column with the batches; None: all cells are one.
+    notes
+        Why cells are compared within batches, or why not, where nobody asked for either.
     """
 
     names: tuple[str, ...]
@@ -41,6 +50,8 @@ class CellGroups:
     batch: np.ndarray
     too_few: Mapping[str, int] = field(default_factory=dict)
     unmatched: Mapping[str, int] = field(default_factory=dict)
+    batch_column: str | None = None
+    notes: tuple[str, ...] = ()
 
     def n_by_batch(self, is_empty: np.ndarray) -> np.ndarray:
         """Cells with counts, shape (n_perturbations, n_batches)."""
@@ -69,17 +80,18 @@ def group_cells(
         If no batch has enough controls, or no perturbation enough cells.
     """
     names, code = _perturbations(column, name_of)
-    batches, batch = batches_of(file, options.batch)
     is_control = code == len(names)
     is_perturbed = (code >= 0) & ~is_control
+    batch_column, notes = _batch_column(file, options, is_perturbed, is_control)
+    batches, batch = batches_of(file, batch_column)
     n_control = np.bincount(batch[is_control & (batch >= 0)], minlength=len(batches))
     has_controls = np.append(n_control >= options.min_cells, False)  # batch −1 has none
     if not has_controls.any():
         raise DataError(
             f"{file.path}: {is_control.sum()} control cells"
-            + (f", at most {n_control.max()} in a batch" if options.batch else "")
+            + (f", at most {n_control.max()} in a batch" if batch_column else "")
             + f"; at least {options.min_cells} are needed",
-            "Lower --min-cells" + (", or leave --batch out." if options.batch else "."),
+            "Lower --min-cells" + (", or leave --batch out." if batch_column else "."),
         )
     is_matched = is_perturbed & has_controls[batch]
     n_cells = np.bincount(code[is_matched], minlength=len(names))
@@ -103,6 +115,51 @@ def group_cells(
         new_batch[batch],
         dict(itertools.compress(zip(names, n_cells.tolist(), strict=True), ~is_enough)),
         _counted(batches, batch[is_perturbed & ~is_matched]),
+        batch_column,
+        notes,
+    )
+
+
+def _batch_column(
+    file: AnnotatedFile,
+    options: ConvertOptions,
+    is_perturbed: np.ndarray,
+    is_control: np.ndarray,
+) -> tuple[str | None, tuple[str, ...]]:
+    """The column with the batches, and what is to be said about a choice that nobody made.
+
+    Where none is named, ``batch`` is taken if every batch with perturbed cells has controls enough
+    for a standard error, so that no cell is lost by it.
+    """
+    if options.batch is not None:
+        return (None if options.batch == NO_BATCH else options.batch), ()
+    if not file.has("obs", BATCH):
+        return None, ()
+    batches, batch = batches_of(file, BATCH)
+    if len(np.unique(batch[is_perturbed | is_control])) < 2:
+        return None, ()  # within the only batch or over all cells is the same
+    used = np.unique(batch[is_perturbed])
+    least = max(options.min_cells, DEFAULT_MIN_CELLS)
+    n_control = np.bincount(batch[is_control & (batch >= 0)], minlength=len(batches))
+    lacking = [f"{batches[code]} ({n_control[code]})" for code in used[used >= 0]
+               if n_control[code] < least]  # fmt: skip
+    n_without = int((is_perturbed & (batch < 0)).sum())
+    if not (lacking or n_without):
+        return BATCH, (
+            f"Compared within the {len(used)} batches of column {BATCH!r}; "
+            f"--batch {NO_BATCH} pools all controls.",
+        )
+    why = []
+    if lacking:
+        why.append(
+            f"{len(lacking)} of the {(used >= 0).sum()} batches of column {BATCH!r} have fewer "
+            f"than {least} control cells: {some(lacking)}"
+        )
+    if n_without:
+        why.append(f"{n_without} perturbed cells have no batch in column {BATCH!r}")
+    return None, (
+        f"Batches were not told apart, all controls were pooled: {'; '.join(why)}. "
+        f"--batch {BATCH} compares within each and leaves out cells without controls beside them.",
     )
 
 
@@ -120,7 +177,7 @@ def _perturbations(
 
 def batches_of(file: AnnotatedFile, name: str | None) -> tuple[tuple[str, ...], np.ndarray]:
     """Names of the batches, and the batch of each row; a single one if no column is named."""
-    if name is None:
+    if name in (None, NO_BATCH):
         return ("all cells",), np.zeros(file.shape[0], dtype=np.int64)
     if not file.has("obs", name):
         have = ", ".join(file.columns("obs")) or "none"

@@ -34,7 +34,9 @@ class ConvertOptions:
     control
         Control labels; empty: found.
     batch
-        Column by which cells are compared with the controls of their own batch only.
+        Column by which cells are compared with the controls of their own batch only; ``none``: with
+        all controls. None: single cells by the column ``batch``, if it is there and each of its
+        batches with perturbed cells has controls enough.
     layer
         Matrix to read in place of ``X``; ``raw/X`` is the one that scanpy keeps aside.
     guide_calls

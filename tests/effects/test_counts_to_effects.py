@@ -104,10 +104,54 @@ def test_cells_without_controls_beside_them_are_left_out(
     np.testing.assert_array_equal(table.n_cells, [20, 18])
 
 
-def test_an_unused_batch_column_is_mentioned(write_cells: Write, screen: Screen) -> None:
+def test_batches_are_told_apart_by_default(write_cells: Write, log_mean: LogMean) -> None:
+    rng = np.random.default_rng(4)
+    labels = np.array(["ctrl"] * 5 + ["ATF4"] * 3 + ["ctrl"] * 3 + ["ATF4"] * 9)
+    batch = np.repeat(["one", "two"], [8, 12])
+    counts = rng.poisson(5, size=(20, 4)) + 10 * (batch == "two")[:, None] * np.arange(4)
+    genes = ["GAPDH", "ACTB", "DDIT3", "ASNS"]
+    path = write_cells(counts, labels.tolist(), genes, obs={"batch": batch})
+    table, report = convert(path)
+    within = sum(
+        (n / 12)
+        * (
+            log_mean(counts[(batch == name) & (labels == "ATF4")])
+            - log_mean(counts[(batch == name) & (labels == "ctrl")])
+        )
+        for name, n in (("one", 3), ("two", 9))
+    )
+    np.testing.assert_allclose(table.values[0], within, atol=1e-6)
+    assert table.info["batch"] == "batch"
+    [line] = [line for line in report.lines() if "--batch" in line]
+    assert line == (
+        "Compared within the 2 batches of column 'batch'; --batch none pools all controls."
+    )
+
+    pooled, report = convert(path, batch="none")
+    over_all = log_mean(counts[labels == "ATF4"]) - log_mean(counts[labels == "ctrl"])
+    np.testing.assert_allclose(pooled.values[0], over_all, atol=1e-6)
+    assert np.abs(over_all - within).max() > 0.05
+    assert pooled.info["batch"] is None
+    assert not any("batch" in line for line in report.lines())
+
+
+def test_controls_are_pooled_where_a_batch_lacks_them(write_cells: Write, screen: Screen) -> None:
+    counts, labels, genes = screen
+    batch = np.array(["a"] * 90, dtype=object)
+    batch[38:40], batch[60:70], batch[88:] = "b", "b", None
+    path = write_cells(counts, labels, genes, obs={"batch": batch})
+    table, report = convert(path)
+    np.testing.assert_array_equal(table.values, convert(path, batch="none")[0].values)
+    assert report.unmatched_batches == {}
+    [line] = [line for line in report.lines() if "--batch batch" in line]
+    assert "1 of the 2 batches of column 'batch' have fewer than 3 control cells: b (2)" in line
+    assert "2 perturbed cells have no batch" in line
+
+
+def test_a_single_batch_is_not_worth_a_word(write_cells: Write, screen: Screen) -> None:
     counts, labels, genes = screen
     _, report = convert(write_cells(counts, labels, genes, obs={"batch": ["x"] * 90}))
-    assert any("--batch batch" in line for line in report.lines())
+    assert not any("batch" in line for line in report.lines())
 
 
 @settings(max_examples=25, deadline=None)

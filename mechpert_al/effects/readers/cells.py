@@ -73,7 +73,6 @@ class _Screen:
     groups: CellGroups
     readouts: Readouts
     own: dict[str, list[int]]
-    has_unused_batch: bool
     notes: tuple[str, ...]
     beside: tuple[Path, ...]
 
@@ -88,8 +87,8 @@ class _Screen:
         groups = group_cells(file, column, genes.name_of, options)
         readouts = read_readouts(file, options, symbols, measure.is_counts)
         own = own_readouts(groups.names, readouts.names, symbols)
-        has_unused_batch = options.batch is None and file.has("obs", "batch")
-        return cls(column, genes, groups, readouts, own, has_unused_batch, file.notes, file.beside)
+        notes = (*file.notes, *groups.notes)
+        return cls(column, genes, groups, readouts, own, notes, file.beside)
 
     def plan(self) -> GroupPlan:
         names, readouts = self.groups.names, self.readouts
@@ -145,7 +144,8 @@ class _Effects:
             batch = groups.batches[int(np.argmin(n_control))]
             raise DataError(
                 f"{self.path}: no control cell has a count ({batch})",
-                "Is this the right matrix? Other layers: --layer NAME.",
+                "Is this the right matrix? Other layers: --layer NAME."
+                + (" To pool all controls: --batch none." if groups.batch_column else ""),
             )
 
     def _knock_downs(
@@ -203,8 +203,6 @@ class _Effects:
 
     def _notes(self) -> list[str]:
         notes = [*self.screen.notes]
-        if self.screen.has_unused_batch:
-            notes.append("Batches were not told apart; --batch batch compares within each.")
         if self.options.shrink:
             notes.append("Effects were shrunk towards 0 by their standard errors.")
         return notes
@@ -219,7 +217,7 @@ class _Effects:
                 *({"file": one.name, "sha256": sha256_of(one)} for one in self.screen.beside),
             ],
             "min_cells": self.options.min_cells,
-            "batch": self.options.batch,
+            "batch": self.screen.groups.batch_column,
             "shrunk": self.options.shrink,
             "own_readout": "kept" if self.options.keep_own_readout else "not measured",
             "combinations": list(report.combinations),
