@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mechpert_al.agents import budget
 from mechpert_al.agents.asking import Run
 from mechpert_al.agents.description import Description, read_description
 from mechpert_al.agents.duty import Patience
@@ -17,12 +16,15 @@ from mechpert_al.agents.faults import Fault
 from mechpert_al.agents.folder import PanelFolder, refuse_other
 from mechpert_al.agents.hosts import Hosts, connect, refuse_thoughtless
 from mechpert_al.agents.models import Abilities, Model
+from mechpert_al.agents.outlook import models_before, outlook
 from mechpert_al.agents.progress import Progress
 from mechpert_al.agents.questions import Question, Questions
-from mechpert_al.agents.store import FILE, AnswerStore
+from mechpert_al.agents.store import AnswerStore
 from mechpert_al.datasets import resolve
 from mechpert_al.errors import DataError, UnansweredError
 from mechpert_al.symbols import match
+
+__all__ = ["Asked", "ask", "matched_targets", "outlook", "questions_of"]
 
 if TYPE_CHECKING:
     from mechpert_al.networks import PriorNetwork
@@ -33,8 +35,6 @@ WRITE_EVERY = 30.0
 WRITING_SHARE = 0.02
 #: Seconds that calls on their way have to end after an interruption.
 GRACE = 2.0
-#: Tokens that a model reads and writes in a second, where nothing is known: a small graphics card.
-READS, WRITES = 500.0, 25.0
 #: Targets that a message names.
 NAMED = 10
 
@@ -224,7 +224,7 @@ def ask(
     with closing(connect(description, hosts)) as joined:
         for fault in joined.faults:
             note(f"Left out: {fault.message} {fault.hint}")
-        models = _completed(joined.models, _models_before(place))
+        models = _completed(joined.models, models_before(place))
         _refuse_unknown(description, models, joined)
         refuse_thoughtless(description, models)
         abilities = {name: can for name, (_, can) in models.items()}
@@ -257,14 +257,6 @@ def _wanted(
     for line in renamed:
         note(line)
     return matched
-
-
-def _models_before(place: Path) -> dict[str, tuple[Model, Abilities]]:
-    """What the models of an earlier run in the folder were."""
-    if not (place / FILE).exists():
-        return {}
-    with AnswerStore(place) as store:
-        return store.models()
 
 
 def _completed(
@@ -329,71 +321,3 @@ def _write_now(run: Run, folder: PanelFolder) -> float:
     folder.write(run.keys_now(), run.store)
     end = time.monotonic()
     return end + max(WRITE_EVERY, (end - start) / WRITING_SHARE)
-
-
-# ---------------------------------------------------------------------- before asking
-@dataclass(frozen=True)
-class Outlook:
-    """What one agent's questions would be.
-
-    Parameters
-    ----------
-    agent, model
-        Who is asked.
-    prompt
-        The messages of its first question.
-    n_questions
-        Calls.
-    room
-        Tokens of the first call.
-    n_shown
-        Candidates in a prompt.
-    seconds
-        How long all its calls may take on one server.
-    """
-
-    agent: str
-    model: str
-    prompt: tuple[Mapping[str, str], ...]
-    n_questions: int
-    room: budget.Room
-    n_shown: int
-    seconds: float
-
-
-def outlook(questions: Questions, folder: str | Path) -> list[Outlook]:
-    """What a run would ask, without asking: nothing is connected to and nothing is written.
-
-    Parameters
-    ----------
-    questions
-        The questions.
-    folder
-        A panel folder; how long earlier answers took there is what the time is estimated from.
-    """
-    seconds = None
-    if (Path(folder) / FILE).exists():
-        with AnswerStore(Path(folder)) as store:
-            seconds = store.seconds_per_answer()
-    first: dict[str, Question] = {}
-    numbers: dict[str, int] = {}
-    for question in questions:
-        first.setdefault(question.agent, question)
-        numbers[question.agent] = numbers.get(question.agent, 0) + 1
-    found = []
-    for name, question in first.items():
-        body, room = questions.request(question)
-        number = numbers[name]
-        guess = room.prompt / READS + number * (0.5 * room.answer / WRITES)
-        found.append(
-            Outlook(
-                name,
-                str(body["model"]),
-                tuple(body["messages"]),
-                number,
-                room,
-                questions.shown[name],
-                guess if seconds is None else number * seconds,
-            )
-        )
-    return found

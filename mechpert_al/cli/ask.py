@@ -13,7 +13,8 @@ from mechpert_al.cli.options import json_option
 from mechpert_al.cli.output import clean, print_json, say, table
 
 if TYPE_CHECKING:
-    from mechpert_al.agents.live import Asked, Outlook
+    from mechpert_al.agents.live import Asked
+    from mechpert_al.agents.outlook import Outlook
     from mechpert_al.agents.progress import Progress
 
 _file = click.Path(path_type=Path)
@@ -57,7 +58,9 @@ def ask(
     from mechpert_al.agents.description import read_description, seeded
     from mechpert_al.agents.evidence import read_evidence
     from mechpert_al.agents.live import ask as run
-    from mechpert_al.agents.live import matched_targets, outlook, questions_of
+    from mechpert_al.agents.live import matched_targets, questions_of
+    from mechpert_al.agents.models import Abilities
+    from mechpert_al.agents.outlook import models_before, outlook
     from mechpert_al.symbols import read_gene_list
 
     told = seeded(read_description(description), seed)
@@ -69,7 +72,9 @@ def ask(
             say(notice)
     known = None if evidence is None else read_evidence(evidence)
     if dry_run:
-        questions = questions_of(told, genes, wanted, evidence=known)
+        can = {name: one for name, (_, one) in models_before(out).items()}
+        abilities = {**dict.fromkeys(told.models, Abilities()), **can}
+        questions = questions_of(told, genes, wanted, abilities, evidence=known)
         _show_outlook(outlook(questions, out), as_json)
         return
     with _shown(told.settings.name) as tell:
@@ -115,12 +120,22 @@ def _show_outlook(agents: list[Outlook], as_json: bool) -> None:
             click.echo(f"--- {message['role']}\n{clean(text[:SHOWN])}{more}")
     click.echo()
     table(
-        ["agent", "model", "calls>", "candidates shown>", "prompt tokens>", "num_ctx>", "time>"],
+        [
+            "agent",
+            "model",
+            "calls>",
+            "answered>",
+            "candidates shown>",
+            "prompt tokens>",
+            "num_ctx>",
+            "time>",
+        ],
         [
             (
                 one.agent,
                 one.model,
                 one.n_questions,
+                one.n_answered,
                 one.n_shown,
                 one.room.prompt,
                 one.room.context,
@@ -130,6 +145,9 @@ def _show_outlook(agents: list[Outlook], as_json: bool) -> None:
         ],
         title="What would be asked (time on one server, by earlier answers or a rough guess)",
     )
+    if there := sum(one.n_answered for one in agents):
+        number = sum(one.n_questions for one in agents)
+        click.echo(f"{there} answers are there already; {number} calls would be made.")
 
 
 # ---------------------------------------------------------------------- progress

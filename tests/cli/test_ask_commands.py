@@ -103,6 +103,26 @@ def test_dry_run_asks_nothing_and_needs_no_server(run_cli: Callable, inputs: Pat
     assert document["seconds"] > 0
 
 
+def test_dry_run_counts_only_what_is_missing(run_cli: Callable, inputs: Path) -> None:
+    dry = (*arguments(inputs), "--dry-run")
+    with FakeOllama(capabilities=("completion", "thinking"), context=3000) as server:
+        (inputs / "all.txt").write_text((inputs / "targets.txt").read_text())
+        (inputs / "targets.txt").write_text("ATF4\n")
+        assert run_cli(*arguments(inputs, server)).exit_code == 0
+        some = json.loads(run_cli(*dry, "--json").stdout)
+        assert [(one["n_questions"], one["n_answered"]) for one in some["agents"]] == [(0, 1)] * 2
+        assert some["seconds"] == 0
+        (inputs / "targets.txt").write_text((inputs / "all.txt").read_text())
+        more = run_cli(*dry)
+        assert "2 answers are there already; 2 calls would be made." in more.stdout
+        assert "Target: PSMA3" in more.stdout
+        assert "Target: ATF4" not in more.stdout
+        assert run_cli(*arguments(inputs, server)).exit_code == 0
+        assert len(server.asked) == 4
+        whole = json.loads(run_cli(*dry, "--json").stdout)
+    assert [(one["n_questions"], one["n_answered"]) for one in whole["agents"]] == [(0, 2)] * 2
+
+
 def test_no_server_is_exit_code_4_with_a_remedy(run_cli: Callable, inputs: Path) -> None:
     done = run_cli(*arguments(inputs), "--host", "http://127.0.0.1:9", "--json")
     assert done.exit_code == 4
