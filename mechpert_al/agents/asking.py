@@ -263,13 +263,16 @@ class Run:
                 self.duty.spare(host, task.key, fault)
 
     def _again(self, task: Task, fault: Fault) -> None:
-        """Ask once more, unless it was asked often enough."""
+        """Ask once more, unless it was asked often enough or the same would come again."""
         tried = task.attempt + 1
         follows = fault.follows
-        if tried - task.before >= self.description.settings.tries or follows is Follows.STOP:
+        again = Again(tried, follows, fault.text if fault.told else "", fault.told)
+        is_last = tried - task.before >= self.description.settings.tries
+        is_in_vain = self.questions.is_in_vain(task.question, task.again, again)
+        if is_last or is_in_vain or follows is Follows.STOP:
             self._give_up(task, fault)
             return
-        task.again = Again(tried, follows, fault.text if fault.told else "", fault.told)
+        task.again = again
         is_trouble = follows in (Follows.PROBE, Follows.WAIT)
         self.work.put_back(task, self.patience.before(tried - task.before) if is_trouble else 0.0)
 

@@ -64,7 +64,9 @@ KINDS: Mapping[str, Kind] = {
         "All tokens went into thinking: set think = false, or raise answer_tokens (num_predict).",
     ),
     "cut": Kind(
-        Follows.MORE_ROOM, "Raise answer_tokens (num_predict), or ask about fewer targets per call."
+        Follows.MORE_ROOM,
+        "Raise answer_tokens (num_predict), or ask about fewer targets per call. Where the context "
+        "is full, raise context_tokens, or lower max_regulators.",
     ),
     "white_space": Kind(
         Follows.MORE_ROOM, "The model writes white space without end: raise answer_tokens "

@@ -143,6 +143,11 @@ def asked_again(first: Sequence[Message], text: str, faults: Sequence[str]) -> l
     ]
 
 
+def too_long(most: int) -> str:
+    """What an agent is told after an answer that ran out of tokens where there are no more."""
+    return f"it came to no end and gets no more room; now propose at most {most}, in few words"
+
+
 def characters(conversation: Sequence[Mapping[str, Any]]) -> int:
     """Length of all messages together."""
     return sum(len(message["content"]) for message in conversation)

@@ -122,8 +122,11 @@ class Questions:
         cards = self.description.cards
         asked = prompts.question(question.targets, cards, shown, self.evidence)
         conversation = prompts.messages(self._common[agent.name, is_short], asked)
+        most = self._n_asked_for(agent, conversation, len(question.targets), again)
         if again and again.faults:
             conversation = self._asked_again(agent, conversation, question, again)
+        elif most < panel.max_regulators:
+            conversation = prompts.asked_again(conversation, "", (prompts.too_long(most),))
         room = self._room(agent, conversation, len(question.targets), again)
         # A later try has a seed of its own, and so has a later run: it counts on from the last one.
         seed = agent.seed + (again.attempt if again else 0)
@@ -133,7 +136,7 @@ class Questions:
             "format": answer_schema(
                 question.targets,
                 listed,
-                max_regulators=panel.max_regulators,
+                max_regulators=most,
                 enumerate_up_to=panel.enumerate_up_to,
                 mechanisms=panel.mechanisms,
                 is_directed=agent.role == "mechanism",
@@ -151,6 +154,17 @@ class Questions:
         elif agent.think:
             body["think"] = agent.think  # the server says whether it can
         return body, room
+
+    def is_in_vain(self, question: Question, last: Again | None, again: Again) -> bool:
+        """Whether an answer that was cut would be cut at the same place if it was asked for again.
+
+        Without chance in the choice of words another seed changes nothing.
+        """
+        has_chance = self.description.agents[question.agent].options.get("temperature") != 0
+        if has_chance or again.follows is not Follows.MORE_ROOM:
+            return False
+        before, now = (self.request(question, one)[0] for one in (last, again))
+        return now == {**before, "options": {**before["options"], "seed": now["options"]["seed"]}}
 
     def _asked_again(
         self, agent: LiveAgent, first: list[prompts.Message], question: Question, again: Again
@@ -243,6 +257,27 @@ class Questions:
         prompt = budget.prompt_tokens(conversation)
         answer = min(answer, max(16, context - prompt))
         return budget.Room(prompt, answer, context, budget.fewest_tokens(conversation))
+
+    def _n_asked_for(
+        self,
+        agent: LiveAgent,
+        conversation: Sequence[Mapping[str, Any]],
+        n_targets: int,
+        again: Again | None,
+    ) -> int:
+        """The most regulators that a try asks for: half as many for each doubling without room.
+
+        An answer that was cut would be cut at the same place again if nothing changed.
+        """
+        most = self.description.settings.max_regulators
+        if not again or again.follows is not Follows.MORE_ROOM:
+            return most
+        answer = budget.answer_tokens(self.description.settings, n_targets)
+        wanted = answer * 2 ** min(again.attempt, GROWN)
+        room = self._room(agent, conversation, n_targets, again)
+        while wanted > room.answer and most > 1:
+            wanted, most = wanted // 2, most // 2
+        return most
 
     def _n_shown(self, agent: LiveAgent) -> int:
         """How many candidates fit into a prompt of the agent that holds no evidence.

@@ -267,6 +267,23 @@ def test_the_second_best_answer_counts_if_nothing_better_comes(tmp_path: Path) -
     verified(tmp_path)
 
 
+def test_a_full_context_is_not_asked_for_the_same_cut_answer_again(tmp_path: Path) -> None:
+    genes = [f"GENE{number}" for number in range(1, 2001)]
+    agent = {"one": {"lens_text": "Look."}}
+    settings = {"name": "toy", "model": MODEL, "agent": agent, "context_tokens": 2048, "tries": 9}
+    told = completed(PanelDescription.model_validate(settings))
+    cut = fake.ends(done_reason="length")
+    with FakeOllama(script=[cut] * 20) as server:
+        asked = ask(told, genes, genes[:1], tmp_path, hosts=[server.host])
+    bodies = [{**b, "options": {**b["options"], "seed": 0}} for b in server.asked]
+    assert 1 < len(bodies) < 9
+    assert all(one not in bodies[:n] for n, one in enumerate(bodies))
+    assert asked.unanswered == {"one": ["GENE1"]}
+    last = failures(tmp_path)[-1]
+    assert last["kind"] == "cut"
+    assert "raise context_tokens" in last["remedy"]
+
+
 def test_several_targets_are_asked_one_by_one_after_a_cut(tmp_path: Path) -> None:
     with FakeOllama(script=[fake.ends(done_reason="length")]) as server:
         asked = run(tmp_path, server, targets_per_call=3)

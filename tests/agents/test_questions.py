@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tracemalloc
 from pathlib import Path
@@ -220,6 +221,40 @@ def test_requests_are_the_same_each_time_and_differ_between_tries() -> None:
         )
     ]
     assert len(set(bodies)) == 5
+
+
+def test_a_cut_answer_is_asked_for_shorter_where_its_room_cannot_grow() -> None:
+    genes = tuple(f"GENE{number}" for number in range(1, 2001))
+    told = description(context_tokens=2048, max_regulators=8)
+    asked = questions_of(told, genes, genes[:1])
+    question = Question("one", ("GENE1",))
+    tries = [None, Again(1, Follows.MORE_ROOM), Again(2, Follows.MORE_ROOM)]
+    bodies = [asked.request(question, again)[0] for again in tries]
+    most = [body["format"]["properties"]["regulators"]["maxItems"] for body in bodies]
+    assert most == [8, 4, 2]
+    for body, number in zip(bodies[1:], most[1:], strict=True):
+        assert f"at most {number}," in body["messages"][-1]["content"]
+        # what is asked for has as much room for each regulator as the first try had, or more
+        first = bodies[0]["options"]["num_predict"]
+        assert body["options"]["num_predict"] / number > 1.5 * first / 8
+    assert not any(asked.is_in_vain(question, *pair) for pair in itertools.pairwise(tries))
+    third = Again(3, Follows.MORE_ROOM)
+    assert asked.is_in_vain(question, tries[2], third)  # nothing is left that could change
+    assert not asked.is_in_vain(question, tries[2], Again(3, Follows.PROBE))
+    chance = questions_of(
+        description(context_tokens=2048, max_regulators=8, options={"temperature": 0.5}),
+        genes,
+        genes[:1],
+    )
+    assert not chance.is_in_vain(question, tries[2], third)
+    # where the context is large enough the room grows instead, and nothing less is asked for
+    roomy = questions_of(description(max_regulators=8), GENES, GENES[:1])
+    rooms = [roomy.request(question, again)[0] for again in tries]
+    assert [b["format"]["properties"]["regulators"]["maxItems"] for b in rooms] == [8, 8, 8]
+    assert [b["options"]["num_predict"] for b in rooms] == [
+        n * rooms[0]["options"]["num_predict"] for n in (1, 2, 4)
+    ]
+    assert all(len(b["messages"]) == 2 for b in rooms)
 
 
 def test_all_questions_of_a_model_have_one_context() -> None:
