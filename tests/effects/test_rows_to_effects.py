@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anndata
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 
 from mechpert_al.effects import convert, read_effects
-from mechpert_al.errors import DataError
+from mechpert_al.errors import DataError, UsageError
 
 Write = Callable[..., Path]
 GENES = ["ATF4", "DDIT3", "GAPDH"]
@@ -217,3 +218,46 @@ def test_a_converted_file_is_taken_as_it_stands(write_rows: Write, tmp_path: Pat
     again, report = convert(write_effects(table, tmp_path / "effects.h5ad"))
     assert again.content_hash == table.content_hash
     assert "converted before" in report.notes[0]
+
+
+def test_converted_files_obey_the_least_number_of_cells(tmp_path: Path) -> None:
+    from mechpert_al.effects import EffectTable, write_effects
+
+    cells = np.array([2, 12, np.nan])
+    values = np.arange(6.0).reshape(3, 2)
+    table = EffectTable(("ATF4", "MED1", "UBL5"), ("DDIT3", "ASNS"), values, cells)
+    path = write_effects(table, tmp_path / "effects.h5ad")
+    for least, few in ((1, {}), (3, {"ATF4": 2}), (13, {"ATF4": 2, "MED1": 12})):
+        found, report = convert(path, min_cells=least)
+        assert report.too_few_cells == few
+        kept = [row for row, name in enumerate(table.perturbations) if name not in few]
+        assert found.perturbations == tuple(table.perturbations[row] for row in kept)
+        np.testing.assert_array_equal(found.values, values[kept])
+    path = write_effects(
+        EffectTable(("ATF4",), ("DDIT3",), np.ones((1, 1)), np.array([5])), tmp_path / "few.h5ad"
+    )
+    with pytest.raises(DataError, match="no perturbation has 6 cells"):
+        convert(path, min_cells=6)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"min_cells": 20}, "--min-cells 20 cannot apply, the file does not say how many cells"),
+        ({"shrink": True}, "--shrink cannot apply"),
+        ({"infinite": "missing"}, "--infinite missing cannot apply"),
+    ],
+)
+def test_options_that_come_too_late_are_refused(
+    tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
+    from mechpert_al.effects import EffectTable, write_effects
+
+    bare = EffectTable(("ATF4",), ("DDIT3",), np.ones((1, 1)))
+    path = write_effects(bare, tmp_path / "effects.h5ad")
+    assert convert(path, infinite="error")[0].content_hash == bare.content_hash
+    with pytest.raises(UsageError) as caught:
+        convert(path, **options)
+    assert said in caught.value.message
+    assert caught.value.hint is not None
+    assert "source" in caught.value.hint

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mechpert_al.effects.annotated import AnnotatedFile
-from mechpert_al.effects.conversion import ConversionReport, ConvertOptions
+from mechpert_al.effects.conversion import DEFAULT_MIN_CELLS, ConversionReport, ConvertOptions
 from mechpert_al.effects.files import KEY, read_effects
 from mechpert_al.effects.gene_names import default_symbols
 from mechpert_al.effects.own_readout import knock_downs, without_own_readouts
@@ -18,7 +18,7 @@ from mechpert_al.effects.readers.rows import Rows, read_rows, report_of_rows
 from mechpert_al.effects.readouts import own_readouts, read_readouts
 from mechpert_al.effects.sources import sha256_of
 from mechpert_al.effects.table import EffectTable
-from mechpert_al.errors import DataError
+from mechpert_al.errors import DataError, UsageError
 
 BULK_NORMALISATION = "mean over cells of z-scores against the controls of each gem group"
 
@@ -35,10 +35,12 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
     ------
     DataError
         If names repeat, or values are infinite (``infinite`` says what to do with them).
+    UsageError
+        If an option comes too late for a file that was converted before.
     """
     with AnnotatedFile(path, options.layer, options.guide_calls) as file:
         if file.note(KEY) is not None:
-            return _own_file(path, why)
+            return _own_file(path, options, why)
         rows = read_rows(file, options, may_repeat=False)
         rows = rows.with_enough_cells(options.min_cells, str(path))
         readouts = read_readouts(file, options, default_symbols(), can_sum=False)
@@ -63,19 +65,55 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
     return EffectTable(rows.names, readouts.names, effects, cells, errors, info), report
 
 
-def _own_file(path: Path, why: str) -> tuple[EffectTable, ConversionReport]:
+def _own_file(
+    path: Path, options: ConvertOptions, why: str
+) -> tuple[EffectTable, ConversionReport]:
     table = read_effects(path)
+    _refuse_options(path, table, options)
     cells = [] if table.n_cells is None else table.n_cells.tolist()
     counted = zip(table.perturbations, cells, strict=False)
-    return table, ConversionReport(
+    n_cells = {name: int(n) for name, n in counted if n == n}
+    few = {name: n for name, n in n_cells.items() if n < options.min_cells}
+    kept = [name for name in table.perturbations if name not in few]
+    if not kept:
+        raise DataError(
+            f"{path}: no perturbation has {options.min_cells} cells", "Lower --min-cells."
+        )
+    return (table.take(kept) if few else table), ConversionReport(
         file=str(path),
         sha256=sha256_of(path),
         kind="effects",
         recognised=(why,),
-        n_cells={name: int(n) for name, n in counted if n == n},
-        combinations=tuple(table.info.get("combinations", ())),
+        n_cells={name: n for name, n in n_cells.items() if name not in few},
+        too_few_cells=few,
+        combinations=tuple(one for one in table.info.get("combinations", ()) if one not in few),
         notes=("Taken as it stands: it was converted before.",),
     )
+
+
+def _refuse_options(path: Path, table: EffectTable, options: ConvertOptions) -> None:
+    """Stop at options that would have had to be given when the file was made."""
+    asked = {
+        f"--min-cells {options.min_cells}": (
+            options.min_cells != DEFAULT_MIN_CELLS and table.n_cells is None,
+            "the file does not say how many cells there were",
+        ),
+        "--shrink": (
+            options.shrink and not table.info.get("shrunk"),
+            "its effects were converted before, without it",
+        ),
+        "--infinite missing": (
+            options.infinite == "missing",
+            "a converted file holds no infinite values",
+        ),
+    }
+    wrong = {option: why for option, (holds, why) in asked.items() if holds}
+    if wrong:
+        raise UsageError(
+            f"{path}: "
+            + "; ".join(f"{option} cannot apply, {why}" for option, why in wrong.items()),
+            f"Leave {' and '.join(wrong)} out, or give the source of the file with it.",
+        )
 
 
 def _finite(
