@@ -171,6 +171,16 @@ def test_rows_of_too_few_cells_are_not_measured(write_text: Write) -> None:
         convert(path, min_cells=20)
 
 
+@pytest.mark.parametrize("cells", ["-4", "inf", "-inf"])
+def test_impossible_numbers_of_cells_are_refused(write_text: Write, cells: str) -> None:
+    path = write_text(f"gene,DDIT3,n_cells\nMED1,1,12\nMED1,-3,{cells}\nUBL5,2,\n")
+    with pytest.raises(DataError) as caught:
+        convert(path, duplicated_rows="mean")
+    assert f"{path}: line 3: n_cells is {cells}, expected 0 or more" in caught.value.message
+    path = write_text("gene,DDIT3,n_cells\nMED1,1,12\nMED1,-3,\n")
+    assert convert(path, duplicated_rows="mean")[0].values.tolist() == [[-1]]
+
+
 def test_repeated_rows_are_pooled_by_cells(write_text: Write) -> None:
     path = write_text("gene,DDIT3,ASNS,n_cells\nMED1,1,5,30\nMED1 ,4,,10\nUBL5,2,2,5\n")
     table, _ = convert(path, duplicated_rows="mean")

@@ -36,6 +36,7 @@ def grid_of_rows(file: DelimitedFile, options: ConvertOptions) -> Grid:
     rows, numbers = read_numbers(
         lambda reader: read_wide(file, reader, options.perturbation), place, file.delimiter == ";"
     )
+    _refuse_cells(rows, place)
     names = read_names(_first_lines(rows), options, place)
     code = np.array([names.code_of[label] for label in rows.labels])
     if options.duplicated_rows == "error":
@@ -76,6 +77,19 @@ def _weights(rows: WideRows) -> np.ndarray:
     if rows.n_cells is None or np.isnan(rows.n_cells).any():
         return np.ones(len(rows.labels))
     return rows.n_cells
+
+
+def _refuse_cells(rows: WideRows, place: str) -> None:
+    if rows.n_cells is None:
+        return
+    wrong = np.flatnonzero((rows.n_cells < 0) | np.isinf(rows.n_cells))
+    if len(wrong):
+        row = wrong[0]
+        raise DataError(
+            f"{place}: line {rows.lines[row]}: n_cells is {rows.n_cells[row]:g}, expected 0 or more"
+            + (f"; {len(wrong)} such rows" if len(wrong) > 1 else ""),
+            "Correct the number of cells; leave it empty where it is not known.",
+        )
 
 
 def _n_cells(rows: WideRows, code: np.ndarray, n_names: int) -> np.ndarray | None:
