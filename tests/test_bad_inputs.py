@@ -679,7 +679,7 @@ CAMPAIGNS: dict[str, Bad] = {
     ),
     "cost of nothing": Bad(
         lambda b: b.constrained(cost=b.file("cost.csv", f"gene,cost\n{b.strange},0\n")),
-        UsageError, "the cost of", "nothing was proposed",
+        DataError, "cost.csv, line 2: cost is 0, expected a positive number", "Correct the cost",
     ),
     "budget without costs": Bad(
         lambda b: b.constrained(budget=3), UsageError, "a budget needs costs", "--cost"

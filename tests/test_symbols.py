@@ -373,7 +373,8 @@ def test_the_column_can_be_said(tmp_path):
     [
         ("TP53,1\nATF4,2\n", "line 1: no column gene, symbol or candidate"),
         ("gene,cost\nTP53,cheap\n", "line 2: cost is 'cheap'"),
-        ("gene,cost\nTP53,1\nATF4,-1\n", "line 3: cost is -1"),
+        ("gene,cost\nTP53,1\nATF4,-1\n", "line 3: cost is -1, expected a positive number"),
+        ("gene,cost\nTP53,1\nATF4,0\n", "line 3: cost is 0, expected a positive number"),
         ("gene,cost\nTP53,1\n,2\n", "line 3: no gene in this line"),
         ("gene,cost\nTP53,1\nTP53,2\n", "line 3: TP53 has cost '2', and '1' on line 2"),
         ("gene\n", "no gene in this file"),

@@ -85,7 +85,8 @@ def read_gene_list(path: str | PathLike[str], column: str | None = None) -> Gene
     SymbolError
         Listing every cell that a spreadsheet changed (1-Mar, 44256, 2.31E+19).
     DataError
-        If the file is missing, is no such list, or a gene stands twice with different costs.
+        If the file is missing, is no such list, a cost is not positive, or a gene stands twice
+        with different costs.
     """
     frame = gene_rows(path, column)
     refuse_damaged(frame["gene"].items(), str(path))
@@ -214,11 +215,11 @@ def refuse_damaged(cells: Iterable[tuple[object, str]], path: str) -> None:
 
 def _costs(column: pd.Series, path: str) -> np.ndarray:
     costs = numbers(column, path)
-    below = np.flatnonzero(costs < 0)
+    below = np.flatnonzero(costs <= 0)
     if below.size:
         raise DataError(
             f"{path}, line {column.index[below[0]]}: cost is {costs[below[0]]:g}, "
-            "expected 0 or more",
+            "expected a positive number",
             "Correct the cost, or leave the gene out.",
         )
     return costs
