@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import tenacity
+
 from mechpert_al.agents.description import Description
-from mechpert_al.agents.faults import Fault
+from mechpert_al.agents.faults import Fault, Follows
 from mechpert_al.agents.models import Abilities, Model
 from mechpert_al.agents.ollama import Server, Timeouts, how_to_get
 from mechpert_al.agents.store import Origin
@@ -20,6 +22,8 @@ DEFAULT = "http://127.0.0.1:11434"
 VARIABLE = "OLLAMA_HOST"
 #: Seconds for which a model's digest is taken to be what it was.
 TRUSTED = 1.0
+#: Times that a server in trouble is asked what a model can, and seconds before the second time.
+TRIES, PAUSE = 4, 0.5
 
 
 @dataclass(eq=False)
@@ -126,7 +130,7 @@ class Hosts:
     def why_not(self, model: str) -> Fault:
         """Why no server can be asked for a model."""
         gone = [fault for fault in self.left_out.values() if fault.name != "no_model"]
-        return none_left([*gone, *self.lacks.get(model, ())] or self.faults)
+        return none_left(list(dict.fromkeys([*gone, *self.lacks.get(model, ())])) or self.faults)
 
     def close(self) -> None:
         """End all connections."""
@@ -237,7 +241,11 @@ def _joined(
             lacks[name] = Fault("no_model", what, host=server.host, hint=hint)
             continue
         if name not in models:
-            models[name] = model, _abilities(server, name)
+            try:
+                models[name] = model, _abilities(server, name)
+            except Fault as fault:
+                lacks[name] = _silent(server.host, name, fault)
+                continue
         if model.digest == models[name][0].digest:
             own[name] = model
         else:
@@ -247,10 +255,43 @@ def _joined(
 
 
 def _abilities(server: Server, name: str) -> Abilities:
+    """What a model can; nothing is known if the server is too old to be asked.
+
+    It has a part in every request. A server in trouble is therefore asked again: taken for one that
+    does not say, it would be sent other questions than before and after.
+
+    Raises
+    ------
+    Fault
+        The server is in trouble still.
+    """
+    ask = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(
+            lambda error: (
+                isinstance(error, Fault) and error.follows in (Follows.PROBE, Follows.WAIT)
+            )
+        ),
+        wait=tenacity.wait_random_exponential(PAUSE),
+        stop=tenacity.stop_after_attempt(TRIES),
+        reraise=True,
+    )
     try:
-        return server.abilities(name)
-    except Fault:  # servers of other makes do not say
-        return Abilities()
+        return ask(server.abilities, name)
+    except Fault as fault:
+        if fault.name == "no_model":  # HTTP 404; the model is in its list, so it is the question
+            return Abilities()
+        raise
+
+
+def _silent(host: str, name: str, fault: Fault) -> Fault:
+    """A model is there, but the server does not come to say what it can."""
+    told = fault.message.removeprefix(f"{host}: ")
+    return Fault(
+        fault.name,
+        f"does not say what model {name!r} can, which has a part in every question ({told})",
+        host=host,
+        hint=f"{fault.hint} See whether `ollama show {name}` answers, then run the command again.",
+    )
 
 
 def _other(host: str, model: Model, first: Model, name: str) -> Fault:

@@ -227,6 +227,9 @@ def ask(
         models = _completed(joined.models, models_before(place))
         _refuse_unknown(description, models, joined)
         refuse_thoughtless(description, models)
+        for name in description.models:
+            if models[name][1].can_think is None:
+                note(f"No server says whether {name} can think: thinking is not switched off.")
         abilities = {name: can for name, (_, can) in models.items()}
         questions = questions_of(description, candidates, wanted, abilities, evidence)
         for name, n_shown in questions.shown.items():

@@ -48,6 +48,9 @@ class FakeOllama:
         How long a good answer takes.
     capabilities, context
         What it says of its models.
+    shows
+        What to play instead of saying so: an act for each time that it is asked what a model can
+        (None is a good answer).
     """
 
     models: dict[str, str] = field(default_factory=lambda: {MODEL: DIGEST})
@@ -55,6 +58,7 @@ class FakeOllama:
     seconds: float = 0.0
     capabilities: tuple[str, ...] | None = ("completion",)
     context: int = 32_768
+    shows: Iterable[Act | None] = ()
     #: Whether bodies are kept (below); many thousands of them need memory.
     keeps_bodies: bool = True
     #: Bodies of all questions, in the order in which they came.
@@ -66,6 +70,7 @@ class FakeOllama:
 
     def __post_init__(self) -> None:
         self._acts = iter(()) if callable(self.script) else iter(self.script)
+        self._shows = iter(self.shows)
         self._lock = threading.Lock()
         self.stopping = threading.Event()
         self._server = _Sockets(("127.0.0.1", 0), Handler)
@@ -101,6 +106,11 @@ class FakeOllama:
             if self.keeps_bodies:
                 self.asked.append(body)
             return self.script(body) if callable(self.script) else next(self._acts, None)
+
+    def next_show(self) -> Act | None:
+        """What is played when it is asked what a model can."""
+        with self._lock:
+            return next(self._shows, None)
 
 
 class _Sockets(ThreadingHTTPServer):
@@ -172,6 +182,9 @@ class Handler(BaseHTTPRequestHandler):
             _reset(self.connection)
             return
         if self.path == "/api/show":
+            if (act := self.fake.next_show()) is not None:
+                act(self, body)
+                return
             self.send_json(
                 {
                     "capabilities": self.fake.capabilities,

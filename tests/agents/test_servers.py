@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mechpert_al.agents import read_panel
+from mechpert_al.agents import hosts, read_panel
 from mechpert_al.agents.description import Description, completed
 from mechpert_al.agents.duty import Patience
+from mechpert_al.agents.faults import Fault
 from mechpert_al.agents.live import Asked, ask
 from mechpert_al.agents.verification import verified
 from mechpert_al.agents.wire import LINE, Flooded, lines
@@ -33,8 +34,8 @@ def description(**settings: object) -> Description:
 
 
 def run(folder: Path, *servers: FakeOllama, **settings: object) -> Asked:
-    hosts = [server.host for server in servers]
-    return ask(description(**settings), GENES, TARGETS, folder, hosts=hosts, patience=QUICK)
+    there = [server.host for server in servers]
+    return ask(description(**settings), GENES, TARGETS, folder, hosts=there, patience=QUICK)
 
 
 def failures(folder: Path) -> list[dict]:
@@ -253,6 +254,49 @@ def test_what_a_model_can_is_known_although_the_server_does_not_say_it_again(
         server.context = 0
         run(tmp_path, server)
         assert len(server.asked) == 6
+
+
+@pytest.mark.parametrize(
+    "act", [fake.status(503), fake.status(500), fake.breaks()], ids=["busy", "error", "broken"]
+)
+def test_what_a_model_can_is_asked_again_of_a_server_in_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: fake.Act
+) -> None:
+    monkeypatch.setattr(hosts, "PAUSE", 0.01)
+    thinking = ("completion", "thinking")
+    with FakeOllama(capabilities=thinking, shows=[act, act, None, act]) as server:
+        run(tmp_path, server)
+        assert [body.get("think") for body in server.asked] == [False] * 6
+        run(tmp_path, server)
+        assert len(server.asked) == 6
+
+
+def test_a_server_that_never_says_what_a_model_can_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "PAUSE", 0.01)
+    trouble = [fake.status(500, "out of files")] * hosts.TRIES
+    with FakeOllama(shows=[*trouble, None]) as server:
+        with pytest.raises(Fault, match="does not say what model") as caught:
+            run(tmp_path, server)
+        assert caught.value.exit_code == 4
+        assert caught.value.name == "server_error"
+        assert str(caught.value).count("out of files") == 1
+        assert f"ollama show {MODEL}" in caught.value.hint
+        assert not server.asked
+        assert not any(run(tmp_path, server).unanswered.values())
+    with FakeOllama(shows=trouble) as one, FakeOllama() as other:  # another can say it
+        run(tmp_path / "two", one, other)
+        assert (len(one.asked), len(other.asked)) == (0, 6)
+
+
+def test_a_server_too_old_to_say_what_a_model_can_is_asked_and_this_is_said(tmp_path: Path) -> None:
+    notes: list[str] = []
+    with FakeOllama(shows=[fake.status(404, "404 page not found")] * 2) as server:
+        ask(description(), GENES, TARGETS, tmp_path, hosts=[server.host], note=notes.append)
+        assert not any("think" in body for body in server.asked)
+        assert len(server.asked) == 6
+    assert [note for note in notes if MODEL in note and "whether" in note]
 
 
 def test_a_later_run_sends_no_request_again(tmp_path: Path) -> None:
