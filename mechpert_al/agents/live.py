@@ -150,11 +150,19 @@ def questions_of(
         )
     known = abilities or dict.fromkeys(description.models, Abilities())
     asked = Questions(description, tuple(candidates), tuple(targets), known, evidence=told)
-    is_short = any(n < len(candidates) for n in asked.shown.values())
-    if is_short and description.settings.network is not None:
-        network = _network(description)
-        asked = replace(asked, network=network)
+    if description.settings.network is not None and _is_short(asked):
+        asked = replace(asked, network=_network(description))
     return asked
+
+
+def _is_short(asked: Questions) -> bool:
+    """Whether some prompt does not show all candidates, if only for the evidence beside them."""
+    most = len(asked.candidates)
+    return any(n < most for n in asked.shown.values()) or any(
+        len(asked.listed(question)) < most
+        for question in asked
+        if not asked.evidence.keys().isdisjoint(question.targets)
+    )
 
 
 def _network(description: Description) -> PriorNetwork:

@@ -175,6 +175,22 @@ def test_evidence_takes_room_from_its_own_question_alone(
     }[is_short]  # fmt: skip
 
 
+def test_the_network_chooses_also_where_only_evidence_takes_the_room(tmp_path: Path) -> None:
+    genes = tuple(f"LONGNAME{number}" for number in range(1000))
+    near = tuple(f"NEAR{number}" for number in range(5))  # of no family of the target
+    links = "".join(f"{genes[1]}\t{gene}\t0.9\n" for gene in near)
+    (tmp_path / "links.tsv").write_text(f"gene_a\tgene_b\tweight\n{links}")
+    told = description(context_tokens=10350, network=str(tmp_path / "links.tsv"))
+    candidates, evidence = genes + near, {genes[1]: "It was contradicted. " * 80}
+    plain = questions_of(told, candidates, genes[:3])
+    assert set(plain.shown.values()) == {1005}
+    assert plain.network is None
+    asked = questions_of(told, candidates, genes[:3], evidence=evidence)
+    listed = asked.listed(Question("one", (genes[1],)))
+    assert len(listed) < 1005
+    assert set(near) <= set(listed)
+
+
 def _common_start(texts: list[str]) -> str:
     first, last = min(texts), max(texts)
     for place, (one, two) in enumerate(zip(first, last, strict=False)):
