@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from mechpert_al.agents.description import LiveAgent
 from mechpert_al.config import PanelDescription
@@ -46,6 +46,23 @@ def common_text(agent: LiveAgent, panel: PanelDescription, candidates: Sequence[
     if candidates:
         parts.append(_listed(candidates))
     return "\n\n".join([*parts, rules(agent, panel), agent.lens])
+
+
+class Told(NamedTuple):
+    """What can be read of the text that `common_text` made; no candidates if it lists none."""
+
+    context: str
+    candidates: tuple[str, ...] | None
+    lens: str
+
+
+def told_in(common: str) -> Told:
+    """Read what an agent was told whatever the target was; the inverse of `common_text`."""
+    head, _, tail = common.partition("\n\nRules of the answer:\n")
+    _, _, lens = tail.partition("\n\n")
+    head, is_listed, listed = head.partition("\n\nCandidates: ")
+    _, _, context = head.partition("\n\nThe experiment: ")
+    return Told(context, tuple(listed.split(", ")) if is_listed else None, lens)
 
 
 def rules(agent: LiveAgent, panel: PanelDescription) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from mechpert_al.agents import earlier
 from mechpert_al.agents.answers import judge
+from mechpert_al.agents.completeness import without_line
 from mechpert_al.agents.panel import Panel, read_panel
 from mechpert_al.agents.store import FILE, AnswerStore, Stored, key_of, sha256
 from mechpert_al.errors import IntegrityError, UsageError
@@ -53,7 +54,14 @@ def verified(folder: str | Path) -> Verified:
         _refuse(place, damage)  # a damaged store cannot be asked what its answers were
         n_lines = 0
         entries = earlier.entries(place)
+        unwritten: list[str] = []
         for agent in panel.agents.values():
+            lost, late = without_line(place, agent.name, store, panel.candidates)
+            damage += [
+                f"{place / agent.file}: no line for {agent.name}, {target}, whose answer is there"
+                for target in lost
+            ]
+            unwritten += [f"{agent.name}, {target}" for target in late]
             for number, line in enumerate(_lines(place / agent.file), start=1):
                 n_lines += 1
                 wrong = _difference(line, store.get(str(line.get("answer"))), panel)
@@ -61,6 +69,7 @@ def verified(folder: str | Path) -> Verified:
                 if wrong:
                     damage.append(f"{place / agent.file}, line {number}: {wrong}")
         _refuse(place, damage)
+        _refuse_unwritten(place, unwritten)
         return Verified(len(store.answered()), store.n_failures(), n_lines)
 
 
@@ -105,6 +114,16 @@ def _refuse(place: Path, damage: list[str]) -> None:
             f"{place}: {len(damage)} faults\n" + "\n".join(damage[:NAMED]) + more,
             "If the store itself is sound, `mechpert-al ask` with the same arguments writes the "
             "files anew. A damaged store cannot be mended: move it away and ask again.",
+        )
+
+
+def _refuse_unwritten(place: Path, unwritten: list[str]) -> None:
+    if unwritten:
+        more = f"; and {len(unwritten) - NAMED} more" if len(unwritten) > NAMED else ""
+        raise IntegrityError(
+            f"{place}: the panel is in progress: {len(unwritten)} answers came after its files "
+            f"were written (agent, target): {'; '.join(unwritten[:NAMED])}{more}",
+            "Run the same ask command again: it writes them, and asks what is still open.",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -206,6 +207,44 @@ def test_the_store_can_be_verified_and_shows_what_was_changed(tmp_path: Path) ->
         assert {**store.body(key), "keep_alive": "30m"} in server.asked
         store.database.write([("UPDATE answers SET text = '{}' WHERE key = ?", (key,))])
         assert damage_of(store) == [f"answer {key}: its text is not what came"]
+
+
+@pytest.mark.parametrize("per_call", [1, 2])
+def test_a_line_that_was_taken_out_of_a_panel_is_missed(tmp_path: Path, per_call: int) -> None:
+    with FakeOllama() as server:
+        run(tmp_path, server, n=3, targets_per_call=per_call, context="Cells.")
+        verified(tmp_path)
+        file = tmp_path / "02-two.jsonl"
+        lines = file.read_text().splitlines(keepends=True)
+        for kept in (lines[:1] + lines[2:], []):
+            file.write_text("".join(kept))
+            with pytest.raises(IntegrityError, match=r"02-two.jsonl: no line for two, GENE2") as e:
+                verified(tmp_path)
+            assert ("GENE1" in str(e.value)) == (not kept)
+        run(tmp_path, server, n=3, targets_per_call=per_call, context="Cells.")
+    assert verified(tmp_path).n_lines == 9
+
+
+def test_answers_that_a_kill_left_unwritten_are_said_to_be_in_progress(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        run(tmp_path, server, n=2)
+        before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.glob("*.json*")}
+        run(tmp_path, server, n=3)
+        for path, (content, moment) in before.items():  # as a kill would have left them
+            path.write_bytes(content)
+            os.utime(path, ns=(moment, moment))
+        with pytest.raises(IntegrityError, match=r"in progress: 3 answers.*two, GENE3") as caught:
+            verified(tmp_path)
+        assert "the same ask command again" in str(caught.value.hint)
+        run(tmp_path, server, n=3)
+    assert verified(tmp_path).n_lines == 9
+
+
+def test_answers_of_panels_that_were_put_aside_are_not_missed(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        for number, context in ((4, "Cells."), (2, "Other cells."), (1, "Cells.")):
+            run(tmp_path, server, n=number, context=context)
+            assert verified(tmp_path).n_lines == 3 * number
 
 
 @pytest.mark.parametrize("key", ["seed", "model_digest"])
