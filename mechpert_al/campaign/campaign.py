@@ -177,7 +177,7 @@ class Campaign:
         constraints, notices
         """
         given = constraint_files(self.settings.design, self.folder.settings, files)
-        return Constraints.from_files(self.knowledge.genes, **given)
+        return Constraints.from_files(self.knowledge.genes, candidates=self.candidates, **given)
 
     def propose(
         self,

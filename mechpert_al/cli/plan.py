@@ -83,6 +83,7 @@ def plan(
             cost=cost,
             budget=budget,
             max_per_group=max_per_group,
+            candidates=listed,
         )
         batch = propose(
             known,

@@ -53,24 +53,28 @@ class Constraints:
         cost: str | Path | None = None,
         budget: float | None = None,
         max_per_group: int | None = None,
+        candidates: Sequence[str] | None = None,
     ) -> tuple[Constraints, list[str]]:
         """Constraints from lists that a person keeps, matched to the candidates by symbol.
 
         Parameters
         ----------
         genes
-            The candidates.
+            All genes that names are looked for in.
         include, exclude
             Lists of genes.
         cost
             A table with the columns gene, cost and, if wanted, group.
         budget, max_per_group
             As in the class.
+        candidates
+            Those of the genes that may be proposed; None: all.
 
         Returns
         -------
         constraints, notices
-            What was matched under another name, or is no candidate, is named.
+            What was matched under another name, or is no candidate, is named; so are candidates
+            without a cost.
 
         Raises
         ------
@@ -106,9 +110,11 @@ class Constraints:
                     if listed.group is not None and listed.group[row]:
                         groups[name] = listed.group[row]
         excluded = lists["exclude"]
+        left_out = frozenset() if excluded is None else frozenset(excluded[1].mapping.values())
+        notices += _unpriced(priced and priced[0], candidates or genes, left_out, costs)
         return cls(
             () if included is None else tuple(included[1].mapping.values()),
-            frozenset() if excluded is None else frozenset(excluded[1].mapping.values()),
+            left_out,
             costs,
             budget,
             groups,
@@ -203,6 +209,25 @@ def refuse(problems: Sequence[str], remedy: str = "Change one of the lists") -> 
             "the constraints contradict each other: " + "; ".join(problems),
             f"{remedy}; nothing was proposed.",
         )
+
+
+def _unpriced(
+    listed: GeneList | None,
+    candidates: Sequence[str],
+    excluded: frozenset[str],
+    costs: Mapping[str, float],
+) -> list[str]:
+    """The candidates that a table of costs does not have."""
+    if listed is None or listed.cost is None:
+        return []
+    wanted = [gene for gene in candidates if gene not in excluded]
+    missing = [gene for gene in wanted if gene not in costs]
+    if not missing:
+        return []
+    return [
+        f"{listed.source}: {len(missing)} of {len(wanted)} candidates have no cost there and count "
+        f"as 1 each: {', '.join(missing[:10])}{' …' if len(missing) > 10 else ''}"
+    ]
 
 
 def _found(

@@ -842,6 +842,16 @@ def test_what_is_no_budget(campaign, toy, tmp_path, budget):
         campaign.constraints(cost=costs, budget=budget)
 
 
+def test_candidates_without_a_cost_are_said(campaign, toy, tmp_path):
+    (costs := tmp_path / "costs.csv").write_text(f"gene,cost\n{campaign.candidates[0]},2\n")
+
+    _, said = campaign.constraints(cost=costs)
+
+    n = len(campaign.candidates)
+    assert [f"{n - 1} of {n} candidates have no cost there" in line for line in said] == [True]
+    assert campaign.candidates[1] in said[0]
+
+
 def test_a_budget_that_buys_no_gene_orders_nothing(campaign, toy, tmp_path):
     costs = tmp_path / "costs.csv"
     costs.write_text("gene,cost\n" + "\n".join(f"{gene},2" for gene in toy.genes))

@@ -74,11 +74,14 @@ def test_plan_obeys_measured_include_exclude_and_costs(
     (tmp_path / "include.txt").write_text("MED14\n")
     (tmp_path / "exclude.txt").write_text("RPL18\nLARS1\n")
     (tmp_path / "cost.csv").write_text("gene,cost,group\nMED14,3,a\nPSMC4,9,b\nRPS14,1,b\n")
-    found = document(
-        run_cli, "plan", "--panel", "essential585", "-n", 8, "--effects", folder / "measured.h5ad",
+    done = run_cli(
+        "plan", "--panel", "essential585", "-n", 8, "--effects", folder / "measured.h5ad",
         "--include", tmp_path / "include.txt", "--exclude", tmp_path / "exclude.txt",
-        "--cost", tmp_path / "cost.csv", "--budget", 9,
+        "--cost", tmp_path / "cost.csv", "--budget", 9, "--json",
     )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert "candidates have no cost there and count as 1 each" in " ".join(done.stderr.split())
+    found = json.loads(done.stdout)
     genes = [pick["gene"] for pick in found["batch"]]
     assert genes[0] == "MED14"
     assert not measured & set(genes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -72,3 +74,27 @@ def test_limits_are_the_same_in_numbers() -> None:
     plain = Constraints().limits(GENES)
     assert plain.first == ()
     assert plain.costs is plain.budget is plain.groups is None
+
+
+def test_candidates_without_a_cost_are_counted_and_named(tmp_path: Path) -> None:
+    genes = [f"GENE{number}X" for number in range(16)]
+    (costs := tmp_path / "cost.csv").write_text(f"gene,cost\n{genes[3]},2\n")
+    (out := tmp_path / "out.txt").write_text(f"{genes[0]}\n")
+
+    constraints, said = Constraints.from_files(genes, cost=costs, exclude=out)
+    assert constraints.costs == {genes[3]: 2}
+    named = ", ".join([*genes[1:3], *genes[4:12]])
+    assert said == [
+        f"{costs}: 14 of 15 candidates have no cost there and count as 1 each: {named} …"
+    ]
+
+    _, said = Constraints.from_files(genes, cost=costs, candidates=genes[3:5])
+    assert said == [
+        f"{costs}: 1 of 2 candidates have no cost there and count as 1 each: {genes[4]}"
+    ]
+    assert Constraints.from_files(genes, cost=costs, candidates=genes[3:4])[1] == []
+
+    _, said = Constraints.from_files(genes, cost=costs, candidates=genes[:1])
+    assert "1 of 1 candidates have no cost" in said[-1]
+    costs.write_text(f"gene,group\n{genes[3]},a\n")
+    assert Constraints.from_files(genes, cost=costs)[1] == []
