@@ -1,4 +1,4 @@
-"""Every command in README.md and docs/method.md, docs/results.md is run.
+"""Every command in README.md and the pages on method and results is run.
 
 What takes long is run smaller: options are added, nothing is taken away.
 """
@@ -17,7 +17,7 @@ from mechpert_al.agents import read_panel
 from mechpert_al.effects import EffectTable, write_effects
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/method.md", "docs/results.md")
+PAGES = ("README.md", "docs/method.md", "docs/results.md", "docs/robustness.md")
 SMALL = ["--splits", "1", "--random-draws", "2", "--budget", "10", "--strategy", "most_proposed"]
 #: What is added to a command so that it takes little, by its first words.
 ADDED = {
@@ -26,7 +26,7 @@ ADDED = {
     ("ask",): ["--dry-run"],
 }
 #: Commands that read real measurements.
-REAL = {"k562", "rpe1", "transfer", "other_line"}
+REAL = {"k562", "rpe1", "transfer", "other_line", "robustness"}
 
 
 def commands() -> list[str]:
