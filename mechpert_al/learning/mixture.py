@@ -18,6 +18,7 @@ import numpy as np
 
 from mechpert_al.consensus.kernel import NOISE
 from mechpert_al.consensus.layers import Layers
+from mechpert_al.prediction.kriging import WIENER
 
 #: Mixtures drawn from the prior.
 N_MIXTURES = 128
@@ -64,7 +65,7 @@ def learn_mixture(
     correlation: np.ndarray | None,
     *,
     noise: float = NOISE,
-    ridge: float = 2.0,
+    ridge: float = WIENER,
 ) -> Mixture:
     """Weigh the layers by how well they predict measured anchors from each other.
 
@@ -104,7 +105,7 @@ def learn_mixture(
 
 
 def left_out_correlations(
-    kernels: np.ndarray, correlation: np.ndarray, noise: float = NOISE, ridge: float = 2.0
+    kernels: np.ndarray, correlation: np.ndarray, noise: float = NOISE, ridge: float = WIENER
 ) -> np.ndarray:
     """Correlation of each anchor's profile with its prediction from the other anchors.
 

@@ -19,7 +19,6 @@ from mechpert_al.consensus.layers import Layers
 from mechpert_al.consensus.network import ConsensusNetwork
 from mechpert_al.learning.adaptive import AdaptiveKriging
 from mechpert_al.learning.mixture import MIN_ANCHORS, MOST_ANCHORS, left_out_correlations
-from mechpert_al.prediction.kriging import WIENER
 
 #: Shufflings of the names behind each verdict.
 N_SHUFFLED = 200
@@ -159,7 +158,7 @@ def _reaches(
     for name, kernel in layers.kernels.items():
         drawn = [random.permutation(len(kernel))[: len(anchors)] for _ in range(N_SHUFFLED)]
         blocks = np.stack([kernel[np.ix_(one, one)] for one in (anchors, *drawn)])
-        met = left_out_correlations(blocks, correlation, ridge=WIENER).mean(axis=1)
+        met = left_out_correlations(blocks, correlation).mean(axis=1)
         low, high = np.quantile(met[1:], [0.025, 0.975])
         found[name] = (float(met[0]), float(low), float(high))
     return found
