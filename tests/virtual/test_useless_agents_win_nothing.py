@@ -38,7 +38,11 @@ def by_group(*groups: str) -> list[str]:
     return [name for name in strategy_names() if build_strategy(name).group in groups]
 
 
-PANEL_DRIVEN = by_group("consensus", "panel heuristic", "diversity")
+#: Learns from measurements which layer knows something, the similarity agent's too.
+LEARNER = "adaptive_coverage"
+PANEL_DRIVEN = [
+    name for name in by_group("consensus", "panel heuristic", "diversity") if name != LEARNER
+]
 NETWORK_DRIVEN = [*by_group("centrality"), "prior_coverage"]
 
 
@@ -92,8 +96,14 @@ def holm(raw: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], float]:
 @pytest.fixture(scope="module")
 def nothing_known() -> Scores:
     """Useless voters, useless literature, and a similarity agent that knows everything."""
-    strategies = [*PANEL_DRIVEN, *NETWORK_DRIVEN, "similarity_coverage"]
+    strategies = [*PANEL_DRIVEN, *NETWORK_DRIVEN, "similarity_coverage", LEARNER]
     return scores_of(0, 1, 0, strategies)
+
+
+@pytest.fixture(scope="module")
+def nobody_knows() -> Scores:
+    """Useless voters, useless literature, and a similarity agent that guesses too."""
+    return scores_of(0, 0, 0, [LEARNER])
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +156,14 @@ def test_an_agent_that_knows_wins_in_the_same_labs(nothing_known):
     """The very question asked of the useless agents, with one more strategy, has an answer."""
     adjusted = p_values(nothing_known, [*PANEL_DRIVEN, "similarity_coverage"], (INTACT, OWN))
     assert winners(adjusted) == [("similarity_coverage", INTACT)]
+
+
+def test_who_learns_finds_the_agent_that_knows(nothing_known, nobody_knows):
+    """And finds nothing where there is nothing to find."""
+    rival = nothing_known["expected_coverage", INTACT]
+    gain = nothing_known[LEARNER, INTACT] - rival
+    assert stats.ttest_1samp(gain, 0, alternative="greater").pvalue < SIGNIFICANT
+    assert winners(p_values(nobody_knows, [LEARNER], (INTACT, OWN))) == []
 
 
 @pytest.mark.parametrize("strategy", ["expected_coverage", "facility_location"])
