@@ -96,13 +96,13 @@ def _checked(
     agent: str, target: str, proposal: Any, names: Mapping[str, str]
 ) -> tuple[str, Hypothesis | None]:
     """The reason to drop a proposal ("" when there is none) and the hypothesis it states."""
-    if not isinstance(proposal, Mapping) or not isinstance(proposal.get("gene"), str):
+    # This runs for every proposal of every answer: a dict is the usual case, and tested first.
+    if not isinstance(proposal, (dict, Mapping)) or not isinstance(proposal.get("gene"), str):
         return "malformed", None
     confidence: Any = proposal.get("confidence")
     direction: Any = proposal.get("direction")
-    for number in (confidence, direction):
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            return "malformed", None
+    if not (_is_number(confidence) and _is_number(direction)):
+        return "malformed", None
     if not 0 < confidence <= 1:  # false for NaN too
         return "confidence", None
     if direction not in (1, -1):
@@ -127,9 +127,13 @@ def _dropped(agent: str, answer: Answer, proposal: Any, reason: str) -> Dropped:
     )
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _is_writable(text: str) -> bool:
     """Whether a text can be written to a file: halves of characters cannot."""
-    return _written(text) == text
+    return text.isascii() or _written(text) == text
 
 
 def _written(text: str) -> str:

@@ -303,7 +303,8 @@ def _parsed(text: bytes) -> Any:
         Not JSON, nested without end, or with half a character in a text.
     """
     document = json.loads(text)
-    json.dumps(document, ensure_ascii=False).encode()
+    if b"\\" in text or not text.isascii():  # else there can be no half of a character
+        json.dumps(document, ensure_ascii=False).encode()
     return document
 
 

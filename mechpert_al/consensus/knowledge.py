@@ -84,12 +84,14 @@ class Knowledge:
             )
         baselines = [name for name in panel.baselines if agents is None or name in agents]
         voters = [name for name in panel.voters if agents is None or name in agents]
+        consensus = ConsensusNetwork.from_panel(panel, voters)
+        alone = {name: ConsensusNetwork.from_panel(panel, [name]) for name in baselines}
         return cls(
-            ConsensusNetwork.from_panel(panel, voters),
-            ConsensusNetwork.from_panel(panel, baselines[:1]) if baselines else None,
+            consensus,
+            alone[baselines[0]] if baselines else None,
             prior,
             features,
-            {name: ConsensusNetwork.from_panel(panel, [name]) for name in voters + baselines},
+            {**{name: consensus.only([name]) for name in voters}, **alone},
             notices=notices,
         )
 

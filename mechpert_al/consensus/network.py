@@ -44,7 +44,8 @@ class ConsensusNetwork:
         How `neighbourhoods` reads the weights: ``symmetric`` S = (W + Wᵀ)/2, ``directed`` W
         (a target's regulators) or ``reversed`` Wᵀ.
     hypotheses
-        What stands behind the numbers; only `evidence` needs them.
+        What stands behind the numbers; only `evidence` needs them. Those of agents without a layer
+        are passed over.
     """
 
     genes: tuple[str, ...]
@@ -53,7 +54,7 @@ class ConsensusNetwork:
     min_agents: int = 1
     min_confidence: float = 0.0
     orientation: Orientation = "symmetric"
-    hypotheses: Mapping[tuple[str, str], tuple[Hypothesis, ...]] | None = None
+    hypotheses: Sequence[Hypothesis] | None = None
 
     @classmethod
     def from_panel(
@@ -93,16 +94,13 @@ class ConsensusNetwork:
                 f"orientation is {orientation!r}", "Choose symmetric, directed or reversed."
             )
         index = {gene: row for row, gene in enumerate(panel.candidates)}
-        spoken: dict[tuple[str, str], list[Hypothesis]] = {}
-        entries: dict[str, list[tuple[int, int, float]]] = {name: [] for name in voters}
+        said: dict[str, list[Hypothesis]] = {name: [] for name in voters}
         for one in panel.hypotheses:
-            if one.agent in entries:
-                place = (index[one.target], index[one.regulator])
-                entries[one.agent].append((*place, one.direction * one.confidence))
-                spoken.setdefault((one.target, one.regulator), []).append(one)
+            if one.agent in said:
+                said[one.agent].append(one)
         return cls(
             panel.candidates,
-            {name: _layer(entries[name], len(index)) for name in voters},
+            {name: _layer(said[name], index) for name in voters},
             {
                 name: np.array([gene in panel.answered[name] for gene in panel.candidates])
                 for name in voters
@@ -110,7 +108,7 @@ class ConsensusNetwork:
             min_agents,
             min_confidence,
             orientation,
-            {pair: tuple(hypotheses) for pair, hypotheses in spoken.items()},
+            panel.hypotheses,
         )
 
     # ------------------------------------------------------------------ numbers
@@ -196,9 +194,23 @@ class ConsensusNetwork:
     # ------------------------------------------------------------------ reasons and variants
     def evidence(self, one: str, other: str) -> tuple[Hypothesis, ...]:
         """Everything the agents said of a pair, in either direction, strongest first."""
-        said = self.hypotheses or {}
-        found = said.get((one, other), ()) + said.get((other, one), ())
+        pairs = ((one, other), (other, one))
+        found = [
+            hypothesis
+            for target, regulator in pairs
+            for hypothesis in self._said_of.get(target, ())
+            if hypothesis.regulator == regulator
+        ]
         return tuple(sorted(found, key=lambda h: (-h.confidence, h.agent, h.target)))
+
+    @cached_property
+    def _said_of(self) -> Mapping[str, list[Hypothesis]]:
+        """The voters' hypotheses by target."""
+        said: dict[str, list[Hypothesis]] = {}
+        for one in self.hypotheses or ():
+            if one.agent in self.layers:
+                said.setdefault(one.target, []).append(one)
+        return said
 
     def only(self, agents: Iterable[str]) -> ConsensusNetwork:
         """The same network with fewer agents."""
@@ -248,10 +260,12 @@ class ConsensusNetwork:
         )
 
 
-def _layer(entries: Sequence[tuple[int, int, float]], size: int) -> sparse.csr_array:
-    if not entries:
-        return sparse.csr_array((size, size), dtype=np.float64)
-    rows, columns, values = zip(*entries, strict=True)
-    matrix = sparse.csr_array((values, (rows, columns)), shape=(size, size), dtype=np.float64)
+def _layer(said: Sequence[Hypothesis], index: Mapping[str, int]) -> sparse.csr_array:
+    """What one agent said, as direction × confidence."""
+    count, size = len(said), len(index)
+    rows = np.fromiter((index[one.target] for one in said), np.int64, count)
+    columns = np.fromiter((index[one.regulator] for one in said), np.int64, count)
+    values = np.fromiter((one.direction * one.confidence for one in said), np.float64, count)
+    matrix = sparse.csr_array((values, (rows, columns)), shape=(size, size))
     matrix.sort_indices()
     return matrix
