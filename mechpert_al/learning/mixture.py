@@ -5,8 +5,7 @@ the correlations it meets are its evidence. Mixtures are drawn from a Dirichlet 
 under the posterior is what is used. While few anchors are measured the prior mixture stands; a
 layer of guesses loses its weight within some twenty anchors, whatever it claims of itself.
 
-Only correlations R among the anchors enter: a left-out prediction is a weighted sum of the other
-anchors' unit profiles, so its correlation with the anchor follows from R.
+Only correlations among the anchors enter (see `prediction.left_out`).
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import numpy as np
 from mechpert_al.consensus.kernel import NOISE
 from mechpert_al.consensus.layers import Layers
 from mechpert_al.prediction.kriging import WIENER
+from mechpert_al.prediction.left_out import left_out_correlations
 
 #: Mixtures drawn from the prior.
 N_MIXTURES = 128
@@ -102,46 +102,6 @@ def learn_mixture(
     believed = np.exp(evidence - evidence.max())
     alone = dict(zip(names, met[: len(names)].mean(axis=1).tolist(), strict=True))
     return _told(names, counts, drawn, believed / believed.sum(), alone, len(anchors))
-
-
-def left_out_correlations(
-    kernels: np.ndarray, correlation: np.ndarray, noise: float = NOISE, ridge: float = WIENER
-) -> np.ndarray:
-    """Correlation of each anchor's profile with its prediction from the other anchors.
-
-    Leaving an anchor out of the two inverses of kriging with denoising is a rank-one downdate
-    each, so no system is solved again.
-
-    Parameters
-    ----------
-    kernels
-        Some kernels among the anchors, shape (n_kernels, n_anchors, n_anchors).
-    correlation
-        R among the anchors.
-    noise, ridge
-        σ² and λ.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (n_kernels, n_anchors); 0 where nothing is predicted.
-    """
-    size = len(correlation)
-    own = np.arange(size)
-    inverse = np.linalg.inv(kernels + noise * np.eye(size))
-    wiener = np.linalg.inv(correlation + ridge * np.eye(size))
-    first = -inverse / np.einsum("mii->mi", inverse)[:, :, None]
-    first[:, own, own] = 0
-    through = first @ wiener
-    drop = np.einsum("mii->mi", through) / np.diag(wiener)
-    weights = first - ridge * (through - drop[:, :, None] * wiener)
-    weights[:, own, own] = 0
-    products = weights @ correlation
-    sizes = np.einsum("mij,mij->mi", products, weights)
-    with_truth = np.einsum("mii->mi", products)
-    is_told = sizes > 1e-12
-    scale = np.sqrt(np.where(is_told, sizes, 1) * np.maximum(np.diag(correlation), 1e-12))
-    return np.where(is_told, with_truth / scale, 0)
 
 
 def _mixtures(counts: np.ndarray) -> np.ndarray:

@@ -18,7 +18,8 @@ from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.consensus.layers import Layers
 from mechpert_al.consensus.network import ConsensusNetwork
 from mechpert_al.learning.adaptive import AdaptiveKriging
-from mechpert_al.learning.mixture import MIN_ANCHORS, MOST_ANCHORS, left_out_correlations
+from mechpert_al.learning.mixture import MIN_ANCHORS, MOST_ANCHORS
+from mechpert_al.prediction.left_out import left_out_correlations
 
 #: Shufflings of the names behind each verdict.
 N_SHUFFLED = 200

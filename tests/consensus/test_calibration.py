@@ -116,3 +116,41 @@ def test_confidence_of_the_shipped_panel_is_worth_something(real_data):
         assert means == sorted(means)
         assert means[0] < 0.12
         assert means[-1] > 0.4
+
+
+def test_curves_and_their_error_are_those_of_a_plain_computation(effects, hypotheses):
+    """Pool adjacent violators by hand; the error class by class."""
+    values = effects.values.astype(float)
+    correlation = np.corrcoef(values - values.mean(axis=0))
+    row = {gene: number for number, gene in enumerate(effects.perturbations)}
+    for curve in calibration(panel_of(hypotheses), effects).curves:
+        own = [
+            (one.confidence, one.direction * correlation[row[one.target], row[one.regulator]])
+            for one in hypotheses
+            if one.agent == curve.agent and one.target in row and one.regulator in row
+        ]
+        assert curve.n_pairs == len(own)
+        stated = sorted({confidence for confidence, _ in own})
+        blocks = []
+        for confidence in stated:
+            told = [agreement for c, agreement in own if c == confidence]
+            blocks.append([sum(told), len(told), 1])
+            while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
+                last = blocks.pop()
+                blocks[-1] = [mine + its for mine, its in zip(blocks[-1], last, strict=True)]
+        expected = [total / count for total, count, steps in blocks for _ in range(steps)]
+        assert curve.confidence == tuple(stated)
+        np.testing.assert_allclose(curve.agreement, expected, atol=1e-12)
+        gap = 0.0
+        for low, high in itertools.pairwise(EDGES):
+            inside = [(c, agreement) for c, agreement in own if low < c <= high]
+            gap += abs(sum(c for c, _ in inside) - sum(agreement for _, agreement in inside))
+        assert curve.error == pytest.approx(gap / len(own))
+        assert curve.error_low < curve.error_high
+
+
+def test_an_agent_without_measured_pairs_has_an_empty_curve(effects):
+    only = Hypothesis("a", GENES[19], GENES[18], 1, 0.5, "")
+    first, second = calibration(panel_of([only]), effects).curves
+    assert (first.agent, second.agent) == ("a", "b")
+    assert (first.n_pairs, first.confidence, first.error) == (0, (), None)

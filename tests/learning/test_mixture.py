@@ -13,8 +13,9 @@ from mechpert_al.consensus import Knowledge, coverage, diffusion_kernel
 from mechpert_al.consensus.layers import Layers
 from mechpert_al.design import DesignState, build_strategy
 from mechpert_al.learning import AdaptiveKriging, learn_mixture, learned
-from mechpert_al.learning.mixture import MIN_ANCHORS, left_out_correlations
+from mechpert_al.learning.mixture import MIN_ANCHORS
 from mechpert_al.prediction import KrigingRegressor
+from mechpert_al.prediction.left_out import left_out_correlations
 from mechpert_al.testing import toy_screen
 
 
