@@ -305,3 +305,9 @@ def _print_calibration(document: dict[str, Any]) -> None:
         title=f"What confidence was worth on {document['n_measured']} measured candidates "
         f"(all pairs: {document['background']:.3f}; interval: bootstrap over targets)",
     )
+    for curve in document["curves"]:
+        if curve["error_low"] is not None:
+            say(
+                f"{curve['agent']}: calibration error {curve['error']:.2f} "
+                f"[{curve['error_low']:.2f}, {curve['error_high']:.2f}], {curve['n_pairs']} pairs"
+            )
