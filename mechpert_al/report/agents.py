@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mechpert_al.agents.panel import DROP_REASONS, Panel
 from mechpert_al.consensus.calibration import Calibration, CalibrationRow, calibration
-from mechpert_al.report.cards import Cell, Column, Figure, Part, Table, Words
+from mechpert_al.consensus.layers import CONSENSUS
+from mechpert_al.learning import Reliability
+from mechpert_al.learning.mixture import MIN_ANCHORS
+from mechpert_al.learning.reliability import MISLEADING
+from mechpert_al.report.cards import Cell, Column, Figure, Part, Table, Words, number
 from mechpert_al.report.looks import GREY, PAGE, Size, sized, styled
 from mechpert_al.symbols import match
 
@@ -17,8 +22,8 @@ if TYPE_CHECKING:
     from mechpert_al.campaign import Campaign
     from mechpert_al.campaign.state import CampaignState
 
-#: Agents whose calibration is drawn; all of them are in the table.
-DRAWN = 6
+#: Agents whose calibration is drawn, sources that have a sentence; all of them are in the tables.
+DRAWN, SENTENCES = 6, 8
 #: Dropped hypotheses that are shown as examples.
 EXAMPLES = 100
 
@@ -33,20 +38,90 @@ class Told(Protocol):
     def panel(self) -> Panel:
         """The panel."""
 
+    @property
+    def n_anchors(self) -> int:
+        """Measured candidates."""
+
+    @property
+    def judged(self) -> Sequence[Reliability]:
+        """What they say of every source."""
+
 
 def reliability(story: Told) -> Iterator[Part]:
-    """Who the agents are, and what their stated confidence was worth on what is measured."""
+    """Whom measurements call reliable, what stated confidence was worth, and who the agents are."""
+    yield from _verdicts(story.judged, story.n_anchors)
     panel, effects = story.panel, story.campaign.effects
+    if effects is not None and match(effects.perturbations, panel.candidates).mapping:
+        yield from _calibrated(calibration(panel, effects))
+    yield from _agents(panel)
+
+
+def _verdicts(judged: Sequence[Reliability], n_anchors: int) -> Iterator[Part]:
+    """The sentences of the reliability of each source, and its numbers."""
+    if all(one.reach is None for one in judged):
+        yield Words(
+            [
+                f"Nothing is known yet: {n_anchors} candidates are measured, and it takes at least "
+                f"{MIN_ANCHORS} to see whether measured genes resemble each other as the agents "
+                "say."
+            ]
+        )
+        return
+    yield Words(
+        [
+            "An agent is informative if measured genes can be predicted from the measured genes "
+            "that it links them to, better than with its gene names shuffled. It is misleading if "
+            "that goes worse, or if measured effects go against what it says."
+        ]
+    )
+    told = sorted(judged, key=_most_telling)[:SENTENCES] if len(judged) > SENTENCES else judged
+    yield Words([one.sentence for one in told], is_list=True)
+    yield Table(
+        f"What {n_anchors} measured candidates say of each source",
+        [
+            Column("source"),
+            Column("verdict"),
+            Column("r", True, "mean correlation of the measured genes with their predictions from "
+                   "each other, through this source"),
+            Column("with shuffled names", True, "where 95 % of the same fall when names are "
+                   "shuffled"),
+            Column("pairs", True, "its hypotheses whose two genes are measured"),
+            Column("agreement, 95 % interval", True, "mean of direction × measured correlation "
+                   "over these pairs"),
+        ],
+        [
+            (
+                one.source,
+                one.verdict,
+                number(one.reach, "+.2f"),
+                "" if one.shuffled_low is None or one.shuffled_high is None
+                else f"{one.shuffled_low:+.2f} to {one.shuffled_high:+.2f}",
+                one.n_pairs,
+                _with_interval(one.agreement, one.agreement_low, one.agreement_high),
+            )
+            for one in judged
+        ],
+        is_folded=len(judged) <= SENTENCES,
+    )  # fmt: skip
+    if len(judged) > SENTENCES:
+        counts = Counter(one.verdict for one in judged)
+        yield Words(
+            [
+                f"Of {len(judged)} sources "
+                + ", ".join(f"{n} are {verdict}" for verdict, n in counts.most_common())
+                + "."
+            ]
+        )
+
+
+def _most_telling(one: Reliability) -> tuple[bool, bool, int]:
+    """The consensus first, then who misleads, then who has the most measured pairs."""
+    return one.source != CONSENSUS, one.verdict != MISLEADING, -one.n_pairs
+
+
+def _agents(panel: Panel) -> Iterator[Part]:
+    """Who the agents are, and how much each said."""
     counts = panel.counts()["agents"]
-    found = None
-    if effects is None:
-        yield Words(["Nothing is measured yet, so stated confidence cannot be checked."])
-    elif match(effects.perturbations, panel.candidates).mapping:
-        found = calibration(panel, effects)
-        yield from _calibrated(found)
-    else:
-        yield Words(["No measured gene is a candidate of the panel: confidence cannot be checked."])
-    worth = {} if found is None else _worth(found.rows)
     models = {agent.model for agent in panel.agents.values()}
     if len(models) == 1 and models != {""}:
         yield Words([f"All agents: {models.pop()}."])
@@ -61,8 +136,6 @@ def reliability(story: Told) -> Iterator[Part]:
             Column("unanswered", True),
             Column("hypotheses", True, "admitted"),
             Column("dropped", True),
-            Column("measured agreement", True, "mean of direction × correlation over hypotheses "
-                   "whose two genes are measured, and their number"),
             Column("lens"),
         ],
         [
@@ -74,49 +147,43 @@ def reliability(story: Told) -> Iterator[Part]:
                 counts[name]["unanswered"],
                 counts[name]["admitted"],
                 sum(counts[name]["dropped"].values()),
-                worth.get(name, ""),
                 agent.lens,
             )
             for name, agent in panel.agents.items()
         ],
-    )  # fmt: skip
-
-
-def _worth(rows: Sequence[CalibrationRow]) -> dict[str, Cell]:
-    """Mean agreement of each agent over all classes of confidence."""
-    found = {}
-    for name in dict.fromkeys(row.agent for row in rows):
-        own = [row for row in rows if row.agent == name and row.mean is not None]
-        n = sum(row.n_pairs for row in own)
-        if n:
-            mean = sum(row.n_pairs * (row.mean or 0.0) for row in own) / n
-            found[name] = Cell(f"{mean:+.3f} (n = {n})", mean)
-    return found
+    )
 
 
 def _calibrated(found: Calibration) -> Iterator[Part]:
-    yield Words(
-        [
-            f"On {found.n_measured} measured candidates; two of them taken at random correlate by "
-            f"{found.background:+.3f} on average. An agent is worth its confidence where its curve "
-            "rises and stays above that."
-        ]
-    )
+    """The curve of stated confidence against measured agreement."""
     rows = [row for row in found.rows if row.mean is not None]
     if not rows:
-        yield Words(["No hypothesis joins two measured genes yet."])
+        yield Words(
+            [
+                "What stated confidence is worth is not known yet: no hypothesis joins two "
+                "measured genes."
+            ]
+        )
         return
-    pairs: dict[str, int] = {}
+    yield Words(
+        [
+            "Agreement says how alike the measured effects of the two genes of a hypothesis are: "
+            "1 = the same, 0 = unrelated, −1 = opposite; turned around where the agent said "
+            "opposite. Confidence is worth something where a curve rises. Two measured candidates "
+            f"taken at random have {found.background:+.3f} (n = {found.n_measured} candidates)."
+        ]
+    )
+    pairs: Counter[str] = Counter()
     for row in rows:
-        pairs[row.agent] = pairs.get(row.agent, 0) + row.n_pairs
+        pairs[row.agent] += row.n_pairs
     most = sorted(pairs, key=lambda name: (-pairs[name], name))[:DRAWN]
     yield Figure(
         "calibration",
         calibration_chart([row for row in rows if row.agent in most], found.background, PAGE),
         "Measured agreement of each agent's hypotheses by class of stated confidence; the numbers "
         "are in the table.",
-        "Bars: 95 % intervals, bootstrap over targets. Dashed: mean correlation of all pairs of "
-        "measured candidates."
+        "Bars: 95 % intervals, bootstrap over targets; a point without one stands on a single "
+        "target. Dashed: two measured candidates taken at random."
         + (
             f" The {DRAWN} agents with the most pairs of {len(pairs)}."
             if len(pairs) > DRAWN
@@ -124,13 +191,13 @@ def _calibrated(found: Calibration) -> Iterator[Part]:
         ),
     )
     yield Table(
-        "Direction × measured correlation of the two genes, by stated confidence",
+        "Measured agreement by stated confidence",
         [
             Column("agent"),
             Column("stated confidence"),
             Column("pairs", True),
             Column("targets", True),
-            Column("measured agreement, 95 % interval", True),
+            Column("agreement, 95 % interval", True),
         ],
         [
             (
@@ -138,7 +205,7 @@ def _calibrated(found: Calibration) -> Iterator[Part]:
                 f"above {row.above:.1f} up to {row.up_to:.1f}",
                 row.n_pairs,
                 row.n_targets,
-                _with_interval(row),
+                _with_interval(row.mean, row.low, row.high),
             )
             for row in rows
         ],
@@ -146,16 +213,17 @@ def _calibrated(found: Calibration) -> Iterator[Part]:
     )
 
 
-def _with_interval(row: CalibrationRow) -> Cell:
-    if row.low is None or row.high is None:
-        return Cell(f"{row.mean:+.3f} [one target]", row.mean)
-    return Cell(f"{row.mean:+.3f} [{row.low:+.3f}, {row.high:+.3f}]", row.mean)
+def _with_interval(mean: float | None, low: float | None, high: float | None) -> Cell:
+    if mean is None:
+        return Cell("")
+    interval = "one target" if low is None or high is None else f"{low:+.3f}, {high:+.3f}"
+    return Cell(f"{mean:+.3f} [{interval}]", mean)
 
 
 def calibration_chart(
     rows: Sequence[CalibrationRow], background: float, size: Size
 ) -> alt.LayerChart:
-    """Measured agreement against stated confidence, one panel of points an agent."""
+    """Measured agreement against stated confidence, a curve an agent."""
     import altair as alt
 
     values = [
@@ -170,7 +238,9 @@ def calibration_chart(
         for row in rows
     ]
     agents = list(dict.fromkeys(row.agent for row in rows))
-    legend = alt.Legend(orient="bottom", columns=alt.ExprRef("width > 500 ? 3 : 1"))
+    legend = alt.Legend(
+        orient="bottom", columns=alt.ExprRef("width > 500 ? 6 : 1"), symbolOpacity=1
+    )
     channels: list[Any] = [
         channel("agent:N", title=None, scale=alt.Scale(domain=agents, range=looked), legend=legend)
         for channel, looked in (
@@ -197,7 +267,10 @@ def calibration_chart(
     rule = alt.Chart(alt.Data(values=[{"background": background}])).mark_rule(
         strokeDash=[4, 3], color=GREY
     )
-    layers = [rule.encode(y="background:Q"), bars, points]
+    lines = base.mark_line(strokeWidth=1.2, opacity=0.6).encode(
+        y=alt.Y("mean:Q", title="measured agreement")
+    )
+    layers = [rule.encode(y="background:Q"), lines, bars, points]
     return styled(sized(alt.layer(*layers), size), size)
 
 
@@ -211,19 +284,25 @@ def dropped(story: Told) -> Iterator[Part]:
         for delivery in state.deliveries
         for name, reason in delivery.not_measured.items()
     ]
-    yield Table(
-        f"{len(measurements)} perturbations of deliveries that do not count as measured",
-        [Column("perturbation"), Column("file"), Column("why")],
-        measurements,
-        is_folded=len(measurements) > EXAMPLES,
-    )
+    if measurements:
+        yield Table(
+            f"Delivered, but not counted as measured (n = {len(measurements)})",
+            [Column("perturbation"), Column("file"), Column("why")],
+            measurements,
+            is_folded=len(measurements) > EXAMPLES,
+        )
+    else:
+        yield Words(["Every perturbation that was delivered counts as measured."])
     given_up = [
         *((gene, "failed, may be proposed again", reason) for gene, reason in state.failed.items()),
         *((gene, "abandoned", reason) for gene, reason in state.abandoned.items()),
     ]
-    yield Table(
-        f"{len(given_up)} genes given up", [Column("gene"), Column("fate"), Column("why")], given_up
-    )
+    if given_up:
+        yield Table(
+            f"Genes given up (n = {len(given_up)})",
+            [Column("gene"), Column("fate"), Column("why")],
+            given_up,
+        )
 
 
 def _dropped_hypotheses(panel: Panel) -> Iterator[Part]:

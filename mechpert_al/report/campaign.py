@@ -16,6 +16,7 @@ from mechpert_al.consensus.kernel import coverage
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.datasets import resolve
 from mechpert_al.evaluation.inputs import digest
+from mechpert_al.learning import Reliability, reliability
 from mechpert_al.report import agents
 from mechpert_al.report.batches import batch_table
 from mechpert_al.report.cards import Card, Cell, Column, Figure, Part, Table, Words
@@ -82,6 +83,27 @@ class Story:
         index = self.knowledge.consensus.index
         rows = [index[gene] for gene in genes if gene in index]
         return coverage(self.knowledge.kernel, np.array(rows, dtype=int))
+
+    @cached_property
+    def anchors(self) -> np.ndarray:
+        """Numbers of the measured candidates, shape (n_anchors,)."""
+        index = self.campaign.knowledge.consensus.index
+        return np.array([index[gene] for gene in self.state.measured if gene in index], dtype=int)
+
+    @property
+    def n_anchors(self) -> int:
+        """Measured candidates."""
+        return len(self.anchors)
+
+    @cached_property
+    def judged(self) -> list[Reliability]:
+        """What measured candidates say of consensus, agents and networks; empty without any."""
+        knowledge, effects = self.campaign.knowledge, self.campaign.effects
+        if effects is None or not self.n_anchors:
+            return []
+        rows = effects.take([knowledge.genes[i] for i in self.anchors])
+        profiles = rows.values.astype(np.float64)
+        return reliability(knowledge, self.anchors, profiles, self.campaign.settings.seed)
 
     @property
     def lead(self) -> str:
@@ -221,11 +243,14 @@ class Story:
 
     def deliveries(self) -> Iterator[Part]:
         """What came, when, and what of it does not count."""
+        if not self.state.deliveries:
+            yield Words(["Nothing was delivered yet: mechpert-al campaign ingest DIR FILE"])
+            return
         yield Table(
             "Accepted files",
             [
                 Column("file"),
-                Column("when"),
+                Column("when (UTC)"),
                 Column("measured", True),
                 Column("which"),
                 Column("replaced"),
@@ -236,7 +261,7 @@ class Story:
             [
                 (
                     one.file,
-                    one.time,
+                    one.time[:16].replace("T", " "),
                     len(one.genes),
                     one.genes,
                     one.replaced,
