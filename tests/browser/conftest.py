@@ -1,4 +1,4 @@
-"""A headless Chromium, and reports to open: a comparison, a campaign of hostile agents."""
+"""A headless Chromium, and reports to open: all four kinds, one of a campaign of hostile agents."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from typing import Any
 import pytest
 
 from mechpert_al.campaign import Campaign
-from mechpert_al.evaluation import compare
+from mechpert_al.config import LoopFile, validated
+from mechpert_al.design import plan
+from mechpert_al.evaluation import compare, simulate
+from mechpert_al.evaluation.compare import compare_loop
+from mechpert_al.evaluation.demo import DemoResult
+from mechpert_al.evaluation.inputs import load_inputs, virtual_lab
+from mechpert_al.evaluation.simulate import simulate_loop
 from mechpert_al.report.campaign import campaign_report
 from mechpert_al.report.comparison import comparison_report
+from mechpert_al.report.demo import demo_report
+from mechpert_al.report.simulation import simulation_report
 from mechpert_al.testing import ToyScreen, toy_screen
 
 N_AGENTS = 300
@@ -90,6 +98,45 @@ def comparison_page(toy: ToyScreen, tmp_path_factory: pytest.TempPathFactory) ->
     path = tmp_path_factory.mktemp("comparison") / "comparison.html"
     written = comparison_report(result, path, "mechpert-al compare --effects 'my <b>file'")
     assert written.failures == ()
+    return path
+
+
+@pytest.fixture(scope="session")
+def simulation_page(toy: ToyScreen, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a small simulation."""
+    result = simulate(
+        {"toy": toy.effects}, toy.knowledge, batch=3, rounds=3, n_splits=2, random_draws=4
+    )
+    path = tmp_path_factory.mktemp("simulation") / "simulation.html"
+    assert simulation_report(result, path, "mechpert-al simulate").failures == ()
+    return path
+
+
+@pytest.fixture(scope="session")
+def demo_page(toy: ToyScreen, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the demonstration, with a smaller virtual lab."""
+    loop = validated(
+        {
+            "virtual": {"genes": 40, "readouts": 30, "cells": 100},
+            "design": {"batch": 3, "rounds": 2},
+            "compare": {
+                "strategies": ["expected_coverage", "degree_prior", "pagerank_prior"],
+                "predictors": ["kriging"],
+                "budgets": [3, 6],
+                "splits": 2,
+                "random_draws": 4,
+            },
+        },
+        LoopFile,
+        "loop.toml",
+    )
+    loaded = load_inputs(loop)
+    lab = virtual_lab(loop.seed, loop.virtual)
+    result = DemoResult(
+        "toy", plan(toy.panel, 6), lab, 0.6, compare_loop(loaded), simulate_loop(loaded)
+    )
+    path = tmp_path_factory.mktemp("demo") / "demo.html"
+    assert demo_report(result, path, "mechpert-al demo").failures == ()
     return path
 
 

@@ -12,7 +12,7 @@ from tests.browser.conftest import N_AGENTS, SCRIPT
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(params=["comparison", "campaign"])
+@pytest.fixture(params=["comparison", "campaign", "simulation", "demo"])
 def report(request: pytest.FixtureRequest) -> Path:
     return request.getfixturevalue(f"{request.param}_page")
 
