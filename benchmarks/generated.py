@@ -1,8 +1,9 @@
 """Made-up inputs of any size: a panel of agents and a prior network, seeded, as files.
 
-Genes belong to modules (complexes, pathways) of 5 to 60, and some are named everywhere. Each agent
-sees part of it: half of its proposals are partners in the module, a quarter well-known genes, and
-the rest guesses. The prior network has the same modules and hubs.
+Genes belong to modules (complexes, pathways) of 5 to 40, of which some ten have well-known genes in
+common. Of an agent's proposals nine in ten are partners in the module, and others well-known genes
+or guesses; so agents agree on about half of their pairs, and the network's modes are as slow as in
+the shipped panel of real answers. The prior network has the same modules.
 """
 
 from __future__ import annotations
@@ -30,39 +31,44 @@ def proposals(
     """For each agent the regulators of every target and its confidences, shape (n, each)."""
     rng = np.random.default_rng(seed)
     start, size = modules(n, rng)
-    fame = rng.permutation(1 / np.arange(1, n + 1) ** 0.8)
-    ladder = np.cumsum(fame / fame.sum())
+    region = start // 350 * 350
     found = []
     for _ in range(n_agents):
         shape = (n, each)
-        partners = start[:, None] + rng.integers(0, size[:, None], shape)
-        known = np.minimum(np.searchsorted(ladder, rng.random(shape)), n - 1)
         kind = rng.random(shape)
-        regulators = np.where(kind < 0.5, partners, known)
-        regulators = np.where(kind > 0.75, rng.integers(0, n, shape), regulators)
-        regulators = distinct(regulators, rng)
-        mean = np.where(kind < 0.5, 5.0, 3.0)
+        near = 1 + np.minimum(rng.geometric(0.2, shape), size[:, None] - 1)
+        partners = start[:, None] + (np.arange(n) - start)[:, None] // 2 + near
+        partners = start[:, None] + (partners - start[:, None]) % size[:, None]
+        known = np.minimum(region[:, None] + rng.geometric(0.1, shape) * 7 % 350, n - 1)
+        regulators = np.where(kind < 0.92, partners, known)
+        regulators = np.where(kind > 0.97, rng.integers(0, n, shape), regulators)
+        regulators = distinct(regulators, rng, start, size)
+        mean = np.where(kind < 0.92, 5.0, 3.0)
         found.append((regulators, np.round(rng.beta(mean, 3.0), 2)))
     return found
 
 
 def modules(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """First gene and size of the module of each gene."""
-    sizes = rng.integers(5, 61, n)
+    sizes = rng.integers(5, 41, n)
     ends = np.cumsum(sizes)
     of = np.searchsorted(ends, np.arange(n), side="right")
     start = np.concatenate([[0], ends])[of]
     return start, np.minimum(sizes[of], n - start)
 
 
-def distinct(regulators: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The same without a gene that stands twice in a row, or names itself."""
+def distinct(
+    regulators: np.ndarray, rng: np.random.Generator, start: np.ndarray, size: np.ndarray
+) -> np.ndarray:
+    """The same with partners, then guesses, for a gene that stands twice or names itself."""
     n, each = regulators.shape
     for target in range(n):
         row = dict.fromkeys(regulators[target].tolist())
         row.pop(target, None)
-        while len(row) < each:
-            other = int(rng.integers(n))
+        module = start[target] + rng.permutation(size[target])
+        for other in [*module.tolist(), *rng.integers(0, n, 4 * each).tolist()]:
+            if len(row) == each:
+                break
             if other != target:
                 row[other] = None
         regulators[target] = list(row)

@@ -38,10 +38,9 @@ _file = click.Path(path_type=Path)
 @click.option("--max-per-group", type=int, help="The most genes of one group of --cost.")
 @click.option(
     "--strategy",
-    default="expected_coverage",
-    show_default=True,
     shell_complete=completion.strategies,
-    help="How the batch is chosen.",
+    help="How the batch is chosen.  [default: expected_coverage; above 5,000 candidates "
+    "facility_location]",
 )
 @click.option("-o", "--out", type=_file, help="Write the order as a CSV file.")
 @seed_option
@@ -57,7 +56,7 @@ def plan(
     cost: Path | None,
     budget: float | None,
     max_per_group: int | None,
-    strategy: str,
+    strategy: str | None,
     out: Path | None,
     seed: int,
     as_json: bool,

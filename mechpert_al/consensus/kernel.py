@@ -15,6 +15,8 @@ from scipy import linalg, sparse
 
 #: How far the diffusion reaches: the share of a walk that goes on at each step.
 ALPHA = 0.98
+#: With more genes than this no matrix of all pairs is made.
+DENSE_LIMIT = 5_000
 #: Noise of one measured profile, in units of the kernel's diagonal.
 NOISE = 1.0
 

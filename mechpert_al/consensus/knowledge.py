@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from mechpert_al.agents.panel import Panel
-from mechpert_al.consensus.kernel import kernel_by_name, positive_links, unit_diagonal
+from mechpert_al.consensus.kernel import coverage, kernel_by_name, positive_links, unit_diagonal
 from mechpert_al.consensus.layers import Layers
 from mechpert_al.consensus.network import ConsensusNetwork
 from mechpert_al.effects.align import align
@@ -119,6 +119,19 @@ class Knowledge:
             return self.consensus.kernel
         measured = line_correlation(self.other_line, self.genes)
         return unit_diagonal(self.consensus.kernel + OTHER_LINE_WEIGHT * measured)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether there are too many candidates for a matrix of all pairs."""
+        return self.consensus.is_large
+
+    def coverage(self, anchors: np.ndarray) -> np.ndarray:
+        """What the anchors tell of each candidate, 0–1, shape (n_genes,).
+
+        The expected explained fraction under the kernel; with very many candidates what direct
+        links promise (see `ConsensusNetwork.coverage`).
+        """
+        return self.consensus.coverage(anchors) if self.is_large else coverage(self.kernel, anchors)
 
     @cached_property
     def layers(self) -> Layers:

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from mechpert_al.agents.panel import Hypothesis, Panel
-from mechpert_al.consensus.kernel import kernel_by_name, positive_links
+from mechpert_al.consensus.kernel import DENSE_LIMIT, coverage, kernel_by_name, positive_links
 from mechpert_al.errors import UsageError
 
 Orientation = Literal["symmetric", "directed", "reversed"]
@@ -171,6 +171,21 @@ class ConsensusNetwork:
         return tuple(positive_links(layer.maximum(0)) for layer in self._kept_layers)
 
     @property
+    def is_large(self) -> bool:
+        """Whether there are too many genes for a matrix of all pairs."""
+        return self.n_genes > DENSE_LIMIT
+
+    def coverage(self, anchors: np.ndarray) -> np.ndarray:
+        """What the anchors tell of each gene, 0–1, shape (n_genes,).
+
+        The expected explained fraction under the kernel; in a large network what `link_coverage`
+        gives, at a fraction of the cost.
+        """
+        if self.is_large:
+            return link_coverage(self.agent_links, anchors)
+        return coverage(self.kernel, anchors)
+
+    @property
     def _kept_layers(self) -> list[sparse.csr_array]:
         if self.min_confidence <= 0:
             return list(self.layers.values())
@@ -258,6 +273,26 @@ class ConsensusNetwork:
             f"ConsensusNetwork({self.n_genes} genes, agents {', '.join(self.layers)}, "
             f"{self.weights.nnz} pairs)"
         )
+
+
+def link_coverage(links: Sequence[sparse.csr_array], anchors: np.ndarray) -> np.ndarray:
+    """How well each gene is served by its best anchor, mean over agents, shape (n_genes,).
+
+    Parameters
+    ----------
+    links
+        For each agent symmetric links between 0 and 1, shape (n_genes, n_genes). An anchor serves
+        itself by 1.
+    anchors
+        Indices of the measured perturbations.
+    """
+    anchors = np.asarray(anchors, dtype=int)
+    served = np.zeros(links[0].shape[0])
+    for own in links if anchors.size else ():
+        served += own[anchors].max(axis=0).toarray().ravel()
+    served /= len(links)
+    served[anchors] = 1
+    return served
 
 
 def _layer(said: Sequence[Hypothesis], index: Mapping[str, int]) -> sparse.csr_array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ import numpy as np
 
 from mechpert_al import atomic
 from mechpert_al.agents.panel import Hypothesis
-from mechpert_al.consensus.kernel import NOISE, coverage
+from mechpert_al.consensus.kernel import DENSE_LIMIT
 from mechpert_al.consensus.knowledge import Knowledge
+from mechpert_al.design.coverage import BY_LINKS, coverage_by
 from mechpert_al.design.greedy import Selection
 from mechpert_al.design.strategy import DesignState, Strategy
 
@@ -177,26 +178,35 @@ def explained(
 ) -> Batch:
     """A batch from a selection: coverage pick by pick under the consensus kernel, with reasons.
 
+    With very many candidates coverage counts direct links instead, and a notice says so.
+
     Whatever the strategy maximised, coverage is that of the consensus kernel, so that batches of
     different strategies can be held against each other; only a strategy that learns its kernel is
     explained by the kernel it learned.
     """
     knowledge = strategy.seen(state)
-    anchors = state.given.tolist()
-    covered = coverage(knowledge.kernel, np.array(anchors, dtype=int))
+    if knowledge.is_large:
+        notices = [*notices, BY_LINKS.format(limit=DENSE_LIMIT)]
+    coverage = coverage_by(knowledge, state.given, len(selection))
+    covered = coverage.values
     before = float(covered.mean())
-    measured = set(anchors)
+    is_other = np.ones(knowledge.n_genes, dtype=bool)
+    is_other[state.given] = False
     picks = []
     for rank, (pick, gain) in enumerate(zip(selection.picks, selection.gains, strict=True), 1):
-        anchors.append(pick)
-        measured.add(pick)
-        after = coverage(knowledge.kernel, np.array(anchors), NOISE)
-        others = [t for t in range(knowledge.n_genes) if t not in measured]
-        crossed = [t for t in others if covered[t] < COVERED <= after[t]]
+        coverage.add(pick)
+        after = coverage.values
+        is_other[pick] = False
+        crossed = np.flatnonzero(is_other & (covered < COVERED) & (after >= COVERED))
         newly = _largest_first(crossed, after, knowledge.genes)
-        rise = after - covered
-        raised = _largest_first([t for t in others if rise[t] > RAISED], rise, knowledge.genes)
-        evidence = _evidence(knowledge, pick, newly or raised[:N_NAMED_GENES])
+        shown = newly
+        if not newly:
+            rise = after - covered
+            raised = _largest_first(
+                np.flatnonzero(is_other & (rise > RAISED)), rise, knowledge.genes
+            )
+            shown = raised[:N_NAMED_GENES]
+        evidence = _evidence(knowledge, pick, shown)
         gene = knowledge.genes[pick]
         picks.append(
             Pick(
@@ -206,7 +216,7 @@ def explained(
                 float(after.mean()),
                 tuple(knowledge.genes[t] for t in newly),
                 tuple(dict.fromkeys(h.agent for h in evidence)),
-                _reason(knowledge, pick, newly, raised, evidence, state),
+                _reason(knowledge, pick, newly, shown, evidence, state),
                 group=(groups or {}).get(gene, ""),
                 cost=None if costs is None else costs.get(gene, 1.0),
             )
@@ -217,7 +227,7 @@ def explained(
     )
 
 
-def _largest_first(targets: Sequence[int], values: np.ndarray, genes: Sequence[str]) -> list[int]:
+def _largest_first(targets: Iterable[int], values: np.ndarray, genes: Sequence[str]) -> list[int]:
     """Targets by falling value; equal ones by name, whatever the order of rows."""
     return sorted(targets, key=lambda target: (-round(float(values[target]), 9), genes[target]))
 
@@ -237,13 +247,13 @@ def _reason(
     knowledge: Knowledge,
     pick: int,
     newly: Sequence[int],
-    raised: Sequence[int],
+    shown: Sequence[int],
     evidence: Sequence[Hypothesis],
     state: DesignState,
 ) -> str:
     """Why this gene, in a sentence or two."""
     lead = "asked for; " if pick in state.limits.first else ""
-    named = [knowledge.genes[t] for t in (newly or raised)[:N_NAMED_GENES]]
+    named = [knowledge.genes[t] for t in shown[:N_NAMED_GENES]]
     more = len(newly) - len(named)
     if newly:
         text = f"brings {len(newly)} more into reach: {', '.join(named)}"

@@ -13,7 +13,7 @@ from mechpert_al.agents.panel import Panel, read_panel
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.design.batch import Batch, explained
 from mechpert_al.design.constraints import Constraints
-from mechpert_al.design.strategy import DEFAULT_STRATEGY, DesignState, Strategy, build_strategy
+from mechpert_al.design.strategy import DesignState, Strategy, chosen_strategy
 from mechpert_al.effects.align import align
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import NothingLeftError, UsageError
@@ -27,7 +27,7 @@ def plan(
     *,
     effects: EffectTable | None = None,
     network: PriorNetwork | None = None,
-    strategy: str | Strategy = DEFAULT_STRATEGY,
+    strategy: str | Strategy | None = None,
     candidates: Sequence[str] | None = None,
     pending: Sequence[str] = (),
     constraints: Constraints | None = None,
@@ -47,7 +47,8 @@ def plan(
     network
         Prior network, for strategies that read one.
     strategy
-        Name, or a strategy of your own.
+        Name, or a strategy of your own; by default ``expected_coverage``, and
+        ``facility_location`` with more than 5,000 candidates.
     candidates
         Genes that may be proposed; by default all candidates of the panel. A gene that the panel
         does not know may be proposed too, and is said to stand alone.
@@ -76,11 +77,11 @@ def plan(
         raise UsageError(f"a batch of {n} genes was asked for", "Ask for at least 1.")
     knowledge = known_from(panel, network)
     constraints = constraints or Constraints()
-    method = build_strategy(strategy) if isinstance(strategy, str) else strategy
     notices = list(knowledge.notices)
     wanted = knowledge.genes
     if candidates is not None:
         knowledge, wanted = with_candidates(knowledge, candidates, notices)
+    method = chosen_strategy(strategy, knowledge)
     index = knowledge.consensus.index
     measured, profiles = np.zeros(0, dtype=int), None
     if effects is not None:

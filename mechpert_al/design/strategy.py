@@ -20,6 +20,8 @@ from mechpert_al.prediction.base import candidate_numbers
 
 GROUP = "mechpert_al.strategies"
 DEFAULT_STRATEGY = "expected_coverage"
+#: The default where there are too many candidates for a matrix of all pairs.
+LARGE_STRATEGY = "facility_location"
 
 
 def random_generator(seed: int, *purpose: object) -> np.random.Generator:
@@ -157,6 +159,13 @@ def build_strategy(name: str) -> Strategy:
             "An entry point of this group must give a mechpert_al.design.Strategy.",
         )
     return made
+
+
+def chosen_strategy(given: str | Strategy | None, knowledge: Knowledge) -> Strategy:
+    """The strategy that is given, by name or as it is; otherwise the default for so many genes."""
+    if isinstance(given, Strategy):
+        return given
+    return build_strategy(given or (LARGE_STRATEGY if knowledge.is_large else DEFAULT_STRATEGY))
 
 
 def usable(needs: Sequence[str], knowledge: Knowledge) -> bool:
