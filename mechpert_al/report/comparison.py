@@ -25,8 +25,10 @@ from mechpert_al.report.looks import PAGE
 from mechpert_al.report.page import Written, write_page
 from mechpert_al.report.provenance import banner_of, notices_card, provenance_card
 from mechpert_al.report.sentences import (
-    adapting_sentence,
+    READING,
+    adapting_sentences,
     contrast_sentence,
+    control_name,
     control_sentence,
     non_inferiority_sentence,
     ratio_word,
@@ -98,6 +100,7 @@ def comparison_cards(comparison: Comparison, command: str = "") -> list[Card]:
 
 
 def _results(comparison: Comparison) -> Iterator[Part]:
+    yield Words([READING])
     for heading, sentences in results(comparison):
         yield Words([heading])
         yield Words(sentences, is_list=True)
@@ -294,23 +297,23 @@ def _controls(comparison: Comparison) -> Iterator[Part]:
         [
             Column("control"),
             Column("data"),
-            Column("as"),
+            Column("used as"),
+            Column("fails as it must"),
             Column("score", True),
             Column("against", True),
             Column("real − control", True),
             Column("rule"),
-            Column("fails as it must"),
         ],
         [
             (
-                row["control"],
+                control_name(row),
                 row["dataset"],
                 row["as"],
+                {True: "yes", False: "NO", None: "–"}[row["fails_as_it_must"]],
                 with_interval(row),
                 number(row.get("against")),
                 with_interval(row.get("difference"), form="+.3f"),
                 row["rule"],
-                {True: "yes", False: "NO", None: "–"}[row["fails_as_it_must"]],
             )
             for row in comparison.controls
         ],
@@ -321,7 +324,7 @@ def _adapting(comparison: Comparison) -> Iterator[Part]:
     protocol = comparison.protocol
     rows = [row for row in comparison.adapting if row["budget"] == protocol["stated_budget"]]
     default = [row for row in rows if row["predictor"] == protocol["default_predictor"]]
-    yield Words([adapting_sentence(row) for row in default], is_list=True)
+    yield Words(list(adapting_sentences(default)), is_list=True)
     yield Table(
         f"Rounds minus one shot, {protocol['stated_budget']} measured genes",
         [
@@ -343,6 +346,7 @@ def _adapting(comparison: Comparison) -> Iterator[Part]:
             )
             for row in rows
         ],
+        is_folded=True,
     )
 
 

@@ -14,6 +14,7 @@ from mechpert_al.report.figures import learning_curves
 from mechpert_al.report.looks import PAGE
 from mechpert_al.report.page import Written, write_page
 from mechpert_al.report.provenance import notices_card, provenance_card
+from mechpert_al.report.sentences import READING
 
 TITLE = "mechpert-al demonstration"
 BANNER = (
@@ -73,6 +74,7 @@ def _rounds(result: DemoResult) -> Iterator[Part]:
     lab, protocol = result.lab, result.comparison.protocol
     yield Words(
         [
+            READING,
             result.statement,
             f"The lab has {lab.n_genes} simulated genes, {lab.n_readouts} readouts and "
             f"{lab.n_cells:g} cells a perturbation (seed {lab.seed}). In each split "
@@ -93,9 +95,9 @@ def _rounds(result: DemoResult) -> Iterator[Part]:
         "Simulated: mean Pearson r of centred profiles by number of measured genes, 95 % interval",
         [
             Column("strategy"),
-            *(Column(f"{budget} genes", True) for budget in result.budgets),
-            Column("against random", True),
+            Column("over random", True, "at the end"),
             Column("verdict"),
+            *(Column(f"{budget} genes", True) for budget in result.budgets),
         ],
         [_row(name, rows) for name, rows in result.curves.items()],
     )
@@ -105,9 +107,9 @@ def _row(name: str, rows: Any) -> tuple[Any, ...]:
     gain = rows[-1]["gain_over_random"]
     return (
         name,
-        *(with_interval(row, "mean") for row in rows),
         with_interval(gain, form="+.3f"),
         "" if gain is None else gain["verdict"],
+        *(with_interval(row, "mean") for row in rows),
     )
 
 

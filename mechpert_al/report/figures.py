@@ -230,7 +230,7 @@ def win_rates(
         for row in stated(comparison, dataset, predictor)
         if (gain := row["gain_over_random"]) and gain["win_rate"] is not None
     ]
-    chart = dots(rows, "held-out genes won against random", 0.5, size, ".0%")
+    chart = dots(rows, "genes won against random", 0.5, size, ".0%")
     return styled(chart, size, f"{dataset}, predictor {predictor}")
 
 

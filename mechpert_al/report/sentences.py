@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mechpert_al.evaluation.comparison import Comparison
 from mechpert_al.evaluation.metrics import PRIMARY
 
+#: How a comparison is to be read, for those who measure rather than predict.
+READING = (
+    "A strategy chooses genes to measure. From their measured profiles those of the other genes "
+    "are predicted, and held against what was measured of them. r is the correlation of the two "
+    "once what all perturbations share is taken out: 1 = predicted perfectly, 0 = nothing learnt. "
+    "Square brackets are 95 % intervals; a difference whose interval contains 0 is called a tie."
+)
 #: How a verdict continues "… is".
 WORDS = {"gain": "better than", "loss": "worse than", "tie": "a tie with"}
 
@@ -113,9 +120,15 @@ def contrast_sentence(row: Mapping[str, Any]) -> str:
     )
 
 
+def control_name(row: Mapping[str, Any]) -> str:
+    """Such as ``permuted panel``."""
+    name, _, strategy = row["control"].removeprefix("control:").partition(":")
+    return name.replace("_", " ") + (f" for {strategy}" if strategy else "")
+
+
 def control_sentence(row: Mapping[str, Any]) -> str:
     """What a control did, in words."""
-    name = row["control"].removeprefix("control:").replace("_", " ")
+    name = control_name(row)
     outcome = {
         True: "fails, as it must",
         False: "DOES NOT FAIL, though it must: do not trust these results",
@@ -124,14 +137,24 @@ def control_sentence(row: Mapping[str, Any]) -> str:
     return f"{row['dataset']}: the control {name}, used as {row['as']}, {outcome}."
 
 
-def adapting_sentence(row: Mapping[str, Any]) -> str:
-    """Rounds against one shot, in words."""
-    gain = row["gain_over_one_shot"]
-    learns = "" if row["learns"] else " (it does not look at measurements, so nothing can differ)"
-    return (
-        f"{row['dataset']}: {row['strategy']} in {row['rounds']} rounds is "
-        f"{verdict(gain, 'choosing all at once')}{learns}: {difference(gain)}."
-    )
+def adapting_sentences(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Rounds against one shot, in words; strategies that choose the same either way together."""
+    unmoved: dict[str, list[str]] = {}
+    for row in rows:
+        gain = row["gain_over_one_shot"]
+        if not row["learns"] and gain["low"] == gain["value"] == gain["high"] == 0:
+            unmoved.setdefault(row["dataset"], []).append(row["strategy"])
+            continue
+        learns = "" if row["learns"] else " (it does not look at measurements)"
+        yield (
+            f"{row['dataset']}: {row['strategy']} in {row['rounds']} rounds is "
+            f"{verdict(gain, 'choosing all at once')}{learns}: {difference(gain)}."
+        )
+    for dataset, names in unmoved.items():
+        yield (
+            f"{dataset}: {len(names)} strategies do not look at measurements and choose the same "
+            f"genes in rounds as at once: {', '.join(names)}."
+        )
 
 
 def non_inferiority_sentence(row: Mapping[str, Any]) -> str:

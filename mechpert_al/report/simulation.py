@@ -23,6 +23,7 @@ from mechpert_al.report.cards import (
 from mechpert_al.report.looks import PAGE
 from mechpert_al.report.page import Written, write_page
 from mechpert_al.report.provenance import banner_of, notices_card, provenance_card
+from mechpert_al.report.sentences import READING
 
 
 def simulation_report(simulation: Simulation, path: str | Path, command: str = "") -> Written:
@@ -53,7 +54,12 @@ def simulation_report(simulation: Simulation, path: str | Path, command: str = "
 
 def simulation_cards(simulation: Simulation, command: str = "") -> list[Card]:
     """The cards of a simulation's report."""
-    cards = [Card("What came out", lambda: [Words(list(_sentences(simulation)), is_list=True)])]
+    cards = [
+        Card(
+            "What came out",
+            lambda: [Words([READING]), Words(list(_sentences(simulation)), is_list=True)],
+        )
+    ]
     for dataset in datasets(simulation):
         cards.append(Card(f"Round by round: {dataset}", partial(_rounds, simulation, dataset)))
     cards.append(Card("Which genes", partial(_batches, simulation)))
@@ -131,7 +137,7 @@ def _row(row: Mapping[str, Any]) -> tuple[Any, ...]:
 def _batches(simulation: Simulation) -> list[Part]:
     return [
         Table(
-            "Genes in the order in which they were chosen",
+            "Genes in the order in which they were chosen; each split tests other genes",
             [Column("round", True), Column("split", True), Column("data"), Column("genes")],
             [
                 (row["round"], row["split"] + 1, row["dataset"], ", ".join(row["genes"]))
