@@ -72,24 +72,26 @@ def admit(
         Every proposal is in one of the two.
     """
     names = candidates if isinstance(candidates, Mapping) else {gene: gene for gene in candidates}
-    first: dict[str, tuple[Hypothesis, Any]] = {}
+    first: dict[str, Hypothesis] = {}
+    raw: dict[str, Any] = {}
     dropped: list[Dropped] = []
     contradicted: dict[str, None] = {}
     for proposal in answer.regulators:
         reason, hypothesis = _checked(agent, answer.target, proposal, names)
         if hypothesis is not None:
-            earlier, _ = first.setdefault(hypothesis.regulator, (hypothesis, proposal))
-            if earlier is hypothesis:
+            gene = hypothesis.regulator
+            if gene not in first:
+                first[gene], raw[gene] = hypothesis, proposal
                 continue
             reason = "duplicate"
-            if earlier.direction != hypothesis.direction:
+            if first[gene].direction != hypothesis.direction:
                 reason = "contradiction"
-                contradicted[hypothesis.regulator] = None
+                contradicted[gene] = None
         dropped.append(_dropped(agent, answer, proposal, reason))
     for gene in contradicted:
-        _, proposal = first.pop(gene)
-        dropped.append(_dropped(agent, answer, proposal, "contradiction"))
-    return [hypothesis for hypothesis, _ in first.values()], dropped
+        del first[gene]
+        dropped.append(_dropped(agent, answer, raw[gene], "contradiction"))
+    return list(first.values()), dropped
 
 
 def _checked(
