@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mechpert_al.evaluation import Comparison
 
 _folder = click.Path(path_type=Path)
+#: Folder of --out in which finished parts are kept.
+PARTS = "parts"
 
 
 @click.command(epilog="Example: mechpert-al compare k562 --controls --out comparison")
@@ -65,7 +67,10 @@ _folder = click.Path(path_type=Path)
 @click.option("--scheduler", help="Address of a running Dask scheduler (tcp://…) to use instead.")
 @click.option("--figures", type=_folder, help="Write the figures (SVG and PNG) into this folder.")
 @click.option("--report", type=_folder, help="Write the report, one HTML file.")
-@click.option("-o", "--out", type=_folder, help="Write tables and the JSON document there.")
+@click.option(
+    "-o", "--out", type=_folder, help="Write tables and the JSON document there, and keep "
+    "finished parts: the same command again goes on from them.",
+)  # fmt: skip
 @json_option
 def compare(
     loop: str | None,
@@ -111,6 +116,8 @@ def compare(
             n_jobs=jobs,
             scheduler=scheduler,
             progress=lambda text, done, total: step(1),
+            keep=None if out is None else out / PARTS,
+            say=say,
         )
     if out is not None:
         write(result, out)

@@ -11,6 +11,7 @@ from mechpert_al.agents.panel import Panel, read_panel
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import UsageError
+from mechpert_al.evaluation.checkpoints import Checkpoints
 from mechpert_al.evaluation.comparison import Comparison, summarise
 from mechpert_al.evaluation.grid import run_grid
 from mechpert_al.evaluation.inputs import LoopInputs
@@ -29,6 +30,8 @@ def compare(
     n_jobs: int = 1,
     scheduler: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    keep: str | Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
     **settings: Any,
 ) -> Comparison:
     """Strategies × predictors × budgets on held-out measurements.
@@ -49,6 +52,10 @@ def compare(
         Address of a running Dask scheduler to spread the work over, in place of processes.
     progress
         Called with a text, the number of finished parts and of all parts.
+    keep
+        Folder for finished parts: a comparison that was interrupted goes on from them.
+    say
+        Told what was taken over from there, and what is damaged.
     settings
         Fields of `evaluation.protocol.Protocol`: budgets, n_splits, test_fraction, random_draws,
         seed, rounds, controls, test_genes.
@@ -82,7 +89,8 @@ def compare(
                 + ", ".join(map(str, larger))
             )
         notices += screen.notices
-    results = run_grid(screens, knowledge, protocol, n_jobs, progress, scheduler)
+    kept = None if keep is None else Checkpoints(Path(keep), knowledge, protocol, say)
+    results = run_grid(screens, knowledge, protocol, n_jobs, progress, scheduler, kept)
     return summarise(results, protocol, inputs_of(screens, knowledge), notices)
 
 

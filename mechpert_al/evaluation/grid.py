@@ -1,32 +1,38 @@
 """The comparison grid: every strategy × predictor × budget on every split.
 
-One task is one split of one screen; tasks are independent and their results do not depend on how
-many run at once. A cell that fails stops the grid with its place in the message.
+A task is the random draws of one split of one screen, or all the rest of it. Tasks are independent,
+and their results do not depend on how many run at once, where, or in which order. A cell that fails
+stops the grid with its place in the message.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.design.strategies import Random
 from mechpert_al.design.strategy import DesignState, Strategy, build_strategy
-from mechpert_al.errors import BackendError, UsageError
+from mechpert_al.errors import UsageError
 from mechpert_al.evaluation.controls import PREFIX, PermutedMeasurements, controls_of
 from mechpert_al.evaluation.degradation import degraded
+from mechpert_al.evaluation.fingerprint import program
 from mechpert_al.evaluation.metrics import AT_ONCE, METRICS, Judge
 from mechpert_al.evaluation.oracles import ORACLE_BUDGET, Oracle, OracleKernel
 from mechpert_al.evaluation.protocol import Protocol
 from mechpert_al.evaluation.screen import Screen, Split, splits
+from mechpert_al.evaluation.workers import results, results_of_cluster
 from mechpert_al.loop.rounds import run_rounds
 from mechpert_al.prediction.base import ProfileRegressor
 from mechpert_al.prediction.catalogue import build_predictor
+
+if TYPE_CHECKING:
+    from mechpert_al.evaluation.checkpoints import Checkpoints
 
 
 class Cell(NamedTuple):
@@ -65,6 +71,15 @@ class SplitScores:
     notices: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One part of one split: what is computed, handed over and kept at a time."""
+
+    screen: Screen
+    split: Split
+    part: str
+
+
 def run_grid(
     screens: Iterable[Screen],
     knowledge: Knowledge,
@@ -72,6 +87,7 @@ def run_grid(
     n_jobs: int = 1,
     progress: Callable[[str, int, int], None] | None = None,
     scheduler: str | None = None,
+    kept: Checkpoints | None = None,
 ) -> list[SplitScores]:
     """All cells of a comparison.
 
@@ -89,77 +105,102 @@ def run_grid(
         Called with a text, the number of finished tasks and of all tasks.
     scheduler
         Address of a running Dask scheduler, used in place of processes.
+    kept
+        Finished parts are taken from there, and kept there.
     """
-    tasks: list[Task] = [
-        (screen, split, part)
+    tasks = [
+        Task(screen, split, part)
         for screen in screens
         for split in splits(
             screen, protocol.n_splits, protocol.test_fraction, protocol.seed, protocol.test_genes
         )
-        for part in (_random_part, _design_part)
+        for part in PARTS
     ]
-    warm(knowledge, tasks[0][0], protocol)
-    done: list[SplitScores] = []
-    with _workers(n_jobs, scheduler) as run:
-        for number, result in enumerate(run(tasks, knowledge, protocol), start=1):
-            done.append(result)
-            if progress is not None:
-                progress(f"{result.dataset}, split {result.split.number + 1}", number, len(tasks))
-    return sorted(done, key=lambda one: (one.dataset, one.split.number))
+    done: dict[int, SplitScores] = {}
 
+    def finished(number: int, result: SplitScores) -> None:
+        done[number] = result
+        if progress is not None:
+            progress(f"{result.dataset}, split {result.split.number + 1}", len(done), len(tasks))
 
-Part = Callable[[Screen, Split, Knowledge, Protocol], "SplitScores"]
-Task = tuple[Screen, Split, Part]
-
-
-@contextmanager
-def _workers(
-    n_jobs: int, scheduler: str | None
-) -> Iterator[Callable[[list[Task], Knowledge, Protocol], Iterator[SplitScores]]]:
-    """Something that runs tasks: processes here, or the workers of a Dask cluster."""
-    from joblib import Parallel, delayed, parallel_config
-
-    def run(tasks: list[Task], knowledge: Knowledge, protocol: Protocol) -> Iterator[SplitScores]:
-        calls = (delayed(part)(screen, split, knowledge, protocol) for screen, split, part in tasks)
-        results: Iterator[SplitScores] = Parallel(n_jobs=jobs, return_as="generator")(calls)
-        yield from results
-
-    jobs: int | None = n_jobs
-    if scheduler is None:
-        yield run
-        return
-    client = _dask_client(scheduler)
-    jobs = None
-    with client, parallel_config(backend="dask"):
-        yield run
-
-
-def _dask_client(scheduler: str) -> Any:
+    if kept is not None:
+        for number, task in enumerate(tasks):
+            if (result := kept.read(task)) is not None:
+                finished(number, result)
+        kept.told(len(done), len(tasks))
+    left = {number: task for number, task in enumerate(tasks) if number not in done}
     try:
-        from distributed import Client
-    except ImportError as error:
+        with closing(_computed(left, knowledge, protocol, n_jobs, scheduler)) as computed:
+            for number, result in computed:
+                if kept is not None:
+                    kept.write(tasks[number], result)
+                finished(number, result)
+    except BaseException:
+        if kept is not None:
+            kept.told_interrupted(len(done), len(tasks))
+        raise
+    in_order = [done[number] for number in range(len(tasks))]
+    return sorted(in_order, key=lambda one: (one.dataset, one.split.number))
+
+
+def _computed(
+    tasks: Mapping[int, Task],
+    knowledge: Knowledge,
+    protocol: Protocol,
+    n_jobs: int,
+    scheduler: str | None,
+) -> Generator[tuple[int, SplitScores]]:
+    """Results of tasks with their numbers, in the order in which they are finished."""
+    from threadpoolctl import threadpool_limits
+
+    screens = tuple({id(task.screen): task.screen for task in tasks.values()}.values())
+    place = {id(screen): number for number, screen in enumerate(screens)}
+    parts = [
+        (number, place[id(task.screen)], task.split, task.part) for number, task in tasks.items()
+    ]
+    shared = (None if scheduler is None else program(), protocol, knowledge, screens)
+    with threadpool_limits(1, "blas"):  # digits would depend on the number of threads
+        if screens:
+            warm(knowledge, screens, protocol)
+        if scheduler is None or not parts:
+            yield from results(_run, shared, parts, n_jobs)
+        else:
+            yield from results_of_cluster(_run, shared, parts, scheduler)
+
+
+def _run(
+    version: str | None,
+    protocol: Protocol,
+    knowledge: Knowledge,
+    screens: Sequence[Screen],
+    number: int,
+    place: int,
+    split: Split,
+    part: str,
+) -> tuple[int, SplitScores]:
+    """One task, in whatever process; on another machine, by the same program only."""
+    from threadpoolctl import threadpool_limits
+
+    if version not in (None, program()):
         raise UsageError(
-            "--scheduler needs Dask, which is not installed",
-            "Install it with: pip install 'mechpert-al[distributed]'",
-        ) from error
-    try:
-        return Client(scheduler, timeout="10s")
-    except (OSError, ValueError) as error:
-        raise BackendError(
-            f"no Dask scheduler answers at {scheduler} ({error})",
-            "Start one (dask scheduler), or leave --scheduler out.",
-        ) from error
+            "a worker runs another version of mechpert-al or of its libraries: "
+            "its numbers might be others",
+            "Install the same versions everywhere.",
+        )
+    with threadpool_limits(1, "blas"):
+        return number, PARTS[part](screens[place], split, knowledge, protocol)
 
 
-def warm(knowledge: Knowledge, screen: Screen, protocol: Protocol) -> None:
-    """Compute what every task shares once, before tasks are handed out."""
-    if screen.is_complete:
-        _ = screen.coordinates
-    state = DesignState(knowledge, screen.numbers, seed=protocol.seed)
+def warm(knowledge: Knowledge, screens: Sequence[Screen], protocol: Protocol) -> None:
+    """Compute what tasks share once, before they are handed out."""
+    for screen in screens:
+        if screen.is_complete:
+            _ = screen.coordinates
+    state = DesignState(knowledge, screens[0].numbers, seed=protocol.seed)
     for name in protocol.designs:
         strategy = build_strategy(name)
         if strategy.group != "diversity" and type(strategy).select is Strategy.select:
-            with _place(Cell(screen.name, name, "", 0)):
+            with _place(Cell(screens[0].name, name, "", 0)):
                 strategy.objective(state)
     for name in protocol.predictors:
         build_predictor(name, knowledge)
@@ -201,6 +242,10 @@ def _design_part(
         if protocol.rounds > 1:
             desk.keep(_permuted_rounds(desk, [one for one in strategies if one.learns]))
     return desk.result
+
+
+Part = Callable[[Screen, Split, Knowledge, Protocol], SplitScores]
+PARTS: dict[str, Part] = {"random draws": _random_part, "designs": _design_part}
 
 
 def _may_change(strategy: Strategy) -> bool:
