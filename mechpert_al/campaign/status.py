@@ -17,6 +17,8 @@ from mechpert_al.config import CampaignSettings
 from mechpert_al.consensus.kernel import coverage
 from mechpert_al.design import DesignState, build_strategy
 from mechpert_al.effects import EffectTable
+from mechpert_al.prediction.expectation import MIN_ANCHORS, Expectation, expectation, mean_root
+from mechpert_al.prediction.kriging import KrigingRegressor
 
 #: Further batches that the curve shows.
 N_BATCHES = 5
@@ -60,6 +62,29 @@ class NextBatch:
 
 
 @dataclass(frozen=True)
+class Accuracy:
+    """Mean correlation expected between predicted and measured profiles of unmeasured candidates.
+
+    Parameters
+    ----------
+    now, after_pending, after_next
+        With what is measured; with what is pending too; with the next batch as well.
+    """
+
+    now: Expectation
+    after_pending: Expectation
+    after_next: Expectation
+
+    def as_document(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "now": self.now.as_document(),
+            "after_pending": self.after_pending.as_document(),
+            "after_next": self.after_next.as_document(),
+        }
+
+
+@dataclass(frozen=True)
 class Outlook:
     """Coverage: mean expected explained fraction of all candidates, 0–1.
 
@@ -73,6 +98,8 @@ class Outlook:
         (further genes, coverage), beginning with none.
     next
         None if no gene can be proposed.
+    accuracy
+        None while too few anchors are measured to say.
     """
 
     n_candidates: int
@@ -80,6 +107,7 @@ class Outlook:
     after_pending: float
     curve: tuple[tuple[int, float], ...]
     next: NextBatch | None
+    accuracy: Accuracy | None = None
 
     def as_document(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -103,6 +131,7 @@ class Outlook:
                 "n_candidates": self.n_candidates,
             },
             "next": following,
+            "expected_accuracy": None if self.accuracy is None else self.accuracy.as_document(),
         }
 
 
@@ -166,7 +195,19 @@ def outlook(
             {name: covered(k, first) - covered(k, 0) for name, k in kernels.items()},
         )
     now = float(coverage(kernel, measured).mean())
-    return Outlook(knowledge.n_genes, now, curve[0][1], curve, following)
+    steps = [design.given, np.concatenate([design.given, picks[:size]])]
+    accuracy = None if profiles is None else _accuracy(kernel, measured, profiles, steps)
+    return Outlook(knowledge.n_genes, now, curve[0][1], curve, following, accuracy)
+
+
+def _accuracy(
+    kernel: np.ndarray, measured: np.ndarray, profiles: np.ndarray, steps: Sequence[np.ndarray]
+) -> Accuracy | None:
+    """What the measured anchors let expect, now and once further genes are measured."""
+    told = expectation(KrigingRegressor(kernel).fit(measured[:, None], profiles))
+    if told is None:
+        return None
+    return Accuracy(told, *(told.grown(mean_root(kernel, genes, genes)) for genes in steps))
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +279,23 @@ class Status:
                 f"networks of single agents {100 * told.next.low:.1f} to "
                 f"{100 * told.next.high:.1f} ({len(told.next.by_agent)} agents)."
             )
-        return lines
+        return [*lines, self._accuracy_line()]
+
+    def _accuracy_line(self) -> str:
+        told = self.outlook.accuracy
+        if told is None:
+            return (
+                "How accurate predictions are is not known yet: that takes at least "
+                f"{MIN_ANCHORS} measured candidates, each predicted from the others."
+            )
+        text = f"Predictions of unmeasured genes are expected to correlate by {told.now} on average"
+        if self.outlook.next is not None:
+            pending = " with what is pending and" if self.state.pending else " with"
+            text += f", and by {told.after_next}{pending} the next {self.outlook.next.n} genes"
+        return (
+            f"{text} (90 % intervals, from {told.now.n_anchors} anchors each predicted from the "
+            "others)."
+        )
 
     def _repr_html_(self) -> str:
         from mechpert_al.display import html_table

@@ -84,6 +84,7 @@ def predict(
                 "out": out,
                 "predictor": result.predictor,
                 "n_anchors": len(result.anchors),
+                "expectation": told.as_document() if (told := result.expectation) else None,
                 "targets": rows.to_dict("records"),
                 "notices": list(result.notices),
             }
@@ -103,6 +104,7 @@ def predict(
         ],
         title=f"{len(rows)} targets from {len(result.anchors)} anchors; the {SHOWN} best covered",
     )
+    say(result.promise)
     say(
         f"Wrote deviations, centre, coverage and neighbours to {out}. Next, in Python: "
         "anndata.read_h5ad(…)"

@@ -1,4 +1,4 @@
-"""Each anchor left out in turn: how well the others predict it, and how well they should.
+"""Each anchor left out in turn: how well the others predict it.
 
 Leaving an anchor out of an inverse is a rank-one downdate, so no system is solved again; and a
 left-out prediction is a weighted sum of the other anchors' unit profiles, so its correlation with
@@ -49,22 +49,3 @@ def left_out_correlations(
     scale = np.sqrt(np.where(is_told, sizes, 1) * np.maximum(np.diag(correlation), 1e-12))
     return np.where(is_told, with_truth / scale, 0)
 
-
-def left_out_coverage(kernel: np.ndarray, noise: float = NOISE) -> np.ndarray:
-    """Expected explained fraction of each anchor given the other anchors.
-
-    Parameters
-    ----------
-    kernel
-        Among the anchors, shape (n_anchors, n_anchors).
-    noise
-        σ².
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (n_anchors,), between 0 and 1.
-    """
-    inverse = np.linalg.inv(kernel + noise * np.eye(len(kernel)))
-    left = 1 / np.diag(inverse) - noise  # variance of an anchor given the others
-    return np.clip(1 - left / np.diag(kernel), 0, 1)

@@ -18,6 +18,8 @@ from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import UsageError
 from mechpert_al.networks import PriorNetwork
 from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR, build_predictor
+from mechpert_al.prediction.expectation import Expectation, expectation
+from mechpert_al.prediction.kriging import KrigingRegressor
 
 if TYPE_CHECKING:
     import anndata
@@ -68,6 +70,9 @@ class Prediction:
         The anchors that count most for each target, strongest first.
     predictor, anchors
         What predicted, from what.
+    expectation
+        Mean correlation expected over all unmeasured candidates, as the anchors predict each other;
+        None with too few anchors to say, or for a predictor without a kernel.
     notices
         What was left out and why.
     """
@@ -81,12 +86,30 @@ class Prediction:
     neighbours: tuple[Neighbour, ...]
     predictor: str
     anchors: tuple[str, ...]
+    expectation: Expectation | None = None
     notices: tuple[str, ...] = ()
 
     @property
     def expected_correlation(self) -> np.ndarray:
-        """Expected correlation of the deviation with the truth, the root of the coverage."""
-        return np.sqrt(self.coverage)
+        """Expected correlation of the deviation with the truth, shape (n_targets,).
+
+        Where no anchors can vouch for it, the panel's own promise: the root of the coverage.
+        """
+        roots = np.sqrt(self.coverage)
+        return roots if self.expectation is None else self.expectation.of_targets(roots)
+
+    @property
+    def promise(self) -> str:
+        """What to expect of the predictions, in words."""
+        if self.expectation is None:
+            return (
+                f"What is expected of each target is what {self.predictor} promises of itself: "
+                f"too little is measured ({len(self.anchors)} anchors) to check it."
+            )
+        return (
+            f"Expected mean correlation over all unmeasured candidates: {self.expectation} (90 % "
+            f"interval; from {self.expectation.n_anchors} anchors each predicted from the others)."
+        )
 
     def to_anndata(self) -> anndata.AnnData:
         """X = deviation; ``layers["profile"]`` = centre + deviation; neighbours in ``uns``."""
@@ -228,6 +251,7 @@ def predict(
         _neighbours(knowledge, rows, anchors, model.weights(rows)),
         predictor,
         tuple(knowledge.genes[i] for i in anchors),
+        expectation(model) if isinstance(model, KrigingRegressor) else None,
         (*knowledge.notices, *aligned.notices, *model.notices_),
     )
 

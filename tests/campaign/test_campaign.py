@@ -805,6 +805,38 @@ def test_coverage_now_and_later_is_that_of_the_kernel(campaign, deliver):
     assert pending == tuple(campaign.state.pending)
 
 
+def test_accuracy_is_expected_from_ten_anchors_on(campaign, deliver):
+    """The mean from the anchors left out in turn; later ones by the coverage, as documented."""
+    from mechpert_al.prediction import KrigingRegressor
+    from mechpert_al.prediction.expectation import GROWTH, expectation, mean_root
+
+    random = np.random.default_rng(0)
+    first = campaign.propose(9).genes
+    campaign.ingest(deliver({gene: random.normal(size=len(ROW)) for gene in first}))
+    assert campaign.status(2).outlook.accuracy is None
+    assert "not known yet" in campaign.status(2).lines()[-1]
+
+    second = campaign.propose(3).genes
+    campaign.ingest(deliver({gene: random.normal(size=len(ROW)) for gene in second[:2]}))
+
+    status = campaign.status(2)
+
+    told = status.outlook.accuracy
+    index, kernel = campaign.knowledge.consensus.index, campaign.knowledge.kernel
+    at = np.array([index[gene] for gene in sorted(campaign.state.measured)])
+    values = campaign.effects.take([campaign.knowledge.genes[i] for i in at]).values
+    expected = expectation(KrigingRegressor(kernel).fit(at[:, None], values.astype(float)))
+    assert told.now.mean == pytest.approx(expected.mean)
+    then = [*at, *(index[gene] for gene in campaign.state.pending)]
+    later = [*then, *(index[gene] for gene in status.outlook.next.genes)]
+    for promised, anchors in ((told.after_pending, then), (told.after_next, later)):
+        root = mean_root(kernel, np.array(anchors), np.array(anchors))
+        factor = (root / expected.root) ** GROWTH if root else 1
+        assert promised.mean == pytest.approx(expected.mean * factor)
+    assert f"from {len(at)} anchors" in status.lines()[-1]
+    assert status.as_document()["expected_accuracy"]["now"]["mean"] == told.now.mean
+
+
 def test_gain_by_each_single_agent(campaign, toy_panel):
     """The same batch, with one agent's own network as the kernel."""
     from mechpert_al.consensus import ConsensusNetwork

@@ -1,0 +1,135 @@
+"""How accurate the predictions of a kriging predictor are expected to be.
+
+The measured anchors, each left out in turn, tell how well this laboratory's profiles are predicted
+from this kernel; the kernel tells which targets are predicted better than others:
+
+    expected mean r      = r̄ · (LEVEL − SELECTED / √N)
+    of a target t        = mean r · (EVEN + (1 − EVEN) · s(t) / s̄),   s = √coverage
+    after further genes  = mean r · (s̄ after / s̄ now)^GROWTH
+
+r̄ is the mean left-out correlation of N anchors. Anchors are few, chosen for their strength and
+not like the rest, so that r̄ promises too much while N is small. The constants and the spread were
+fitted on development genes of one real screen and on virtual labs, with good panels and bad ones,
+and then held against other splits, another cell line and other labs (docs/expectation.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mechpert_al.consensus.kernel import coverage
+from mechpert_al.prediction.kriging import KrigingRegressor
+from mechpert_al.prediction.left_out import left_out_correlations
+
+#: With fewer anchors nothing is expected: too few were left out.
+MIN_ANCHORS = 10
+#: Expected mean over left-out mean: with many anchors, and how much less with few.
+LEVEL, SELECTED = 1.15, 1.66
+#: Share of the expectation that no target's coverage changes.
+EVEN = 0.15
+#: How the mean grows with the mean root of the coverage.
+GROWTH = 0.6
+#: Standard deviation of the mean met about the mean expected: with many anchors, and times √N.
+FLOOR, SPREAD = 0.02, 0.33
+#: Half a 90 % interval in standard deviations.
+WIDTH = 1.645
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Expected mean correlation of predicted and measured deviations, over some targets.
+
+    Parameters
+    ----------
+    mean
+        Expected value, −1 to 1.
+    low, high
+        90 % interval of the mean that will be met.
+    n_anchors
+        Measured anchors behind it.
+    root
+        Mean root of the coverage of the candidates that are not measured.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n_anchors: int
+    root: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+    def grown(self, root: float) -> Expectation:
+        """What is expected once the same candidates are better covered.
+
+        Parameters
+        ----------
+        root
+            Mean root of the coverage by then.
+        """
+        factor = (root / self.root) ** GROWTH if self.root > 0 and root > 0 else 1.0
+        return _interval(self.mean * factor, self.n_anchors, root)
+
+    def of_targets(self, roots: np.ndarray) -> np.ndarray:
+        """Expected correlation of each target, shape (n_targets,), between −1 and 1.
+
+        Parameters
+        ----------
+        roots
+            Root of each target's coverage, shape (n_targets,).
+        """
+        shape = roots / self.root if self.root > 0 else np.ones(len(roots))
+        return np.clip(self.mean * (EVEN + (1 - EVEN) * shape), -1, 1)
+
+    def as_document(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "mean": self.mean,
+            "low": self.low,
+            "high": self.high,
+            "n_anchors": self.n_anchors,
+        }
+
+
+def expectation(model: KrigingRegressor) -> Expectation | None:
+    """What the anchors of a fitted predictor say of the candidates that are not measured.
+
+    Returns
+    -------
+    Expectation or None
+        None with fewer than `MIN_ANCHORS` anchors, or where too many values are missing for
+        correlations among them.
+    """
+    anchors, correlation = model.anchors_, model.correlation_
+    if correlation is None or len(anchors) < MIN_ANCHORS:
+        return None
+    among = model.kernel_[np.ix_(anchors, anchors)]
+    met = left_out_correlations(among[None], correlation, model.noise, model.wiener or 0.0)[0]
+    mean = float(met.mean()) * (LEVEL - SELECTED / len(anchors) ** 0.5)
+    return _interval(mean, len(anchors), mean_root(model.kernel_, anchors, anchors))
+
+
+def mean_root(kernel: np.ndarray, anchors: np.ndarray, measured: np.ndarray) -> float:
+    """Mean root of the coverage of all candidates but the measured ones; 0 if there are none.
+
+    Parameters
+    ----------
+    kernel
+        Shape (n_genes, n_genes).
+    anchors
+        Candidate numbers whose profiles are, or will be, known.
+    measured
+        Candidate numbers to leave out of the mean.
+    """
+    others = np.setdiff1d(np.arange(len(kernel)), measured)
+    return float(np.sqrt(coverage(kernel, anchors)[others]).mean()) if len(others) else 0.0
+
+
+def _interval(mean: float, n_anchors: int, root: float) -> Expectation:
+    half = WIDTH * (FLOOR**2 + SPREAD**2 / n_anchors) ** 0.5
+    mean = float(np.clip(mean, -1, 1))
+    return Expectation(mean, max(-1.0, mean - half), min(1.0, mean + half), n_anchors, root)
