@@ -68,6 +68,13 @@ class EffectTable:
             cells = np.array(self.n_cells, dtype=np.float64)
             if cells.shape != shape[:1]:
                 raise DataError(f"n_cells has shape {cells.shape}, expected {shape[:1]}")
+            wrong = np.flatnonzero((cells < 0) | np.isinf(cells))
+            if wrong.size:
+                raise DataError(
+                    f"perturbation {self.perturbations[wrong[0]]!r} (row {wrong[0] + 1}): n_cells "
+                    f"is {cells[wrong[0]]:g}, expected 0 or more",
+                    "Correct the number of cells; NaN where it is not known.",
+                )
             cells.setflags(write=False)
             object.__setattr__(self, "n_cells", cells)
         for names, what in ((self.perturbations, "perturbation"), (self.readouts, "readout")):

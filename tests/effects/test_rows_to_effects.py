@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mechpert_al.effects import convert, read_effects
+from mechpert_al.effects import EffectTable, convert, read_effects
+from mechpert_al.effects.files import to_anndata
 from mechpert_al.errors import DataError, UsageError
 
 Write = Callable[..., Path]
@@ -83,6 +84,23 @@ def test_raw_bulk_files(bulk: Callable[..., Path]) -> None:
     assert "Raw bulk file of Replogle 2022" in "\n".join(report.lines())
 
 
+@pytest.mark.parametrize("number", [np.inf, -3.0])
+def test_a_number_of_cells_that_cannot_be_is_refused_with_its_row(
+    bulk: Callable[..., Path], tmp_path: Path, number: float
+) -> None:
+    values = np.array([[-1.0, 2, 0], [-3, 1, 1], [0.5, -0.5, 0.25], [0, 0, 0]])
+    with pytest.raises(DataError, match=rf"row 2: obs\['num_cells_filtered'\] is {number:g}"):
+        convert(bulk(values, [30, number, 20, 100]))
+    own = to_anndata(EffectTable(("MED1", "UBL5"), ("R",), np.ones((2, 1)), np.ones(2)))
+    own.obs["n_cells"] = [10, number]
+    own.write_h5ad(tmp_path / "own.h5ad")
+    for read in (convert, read_effects):
+        with pytest.raises(
+            DataError, match=rf"own.h5ad: .*'UBL5' \(row 2\): n_cells is {number:g}"
+        ):
+            read(tmp_path / "own.h5ad")
+
+
 # ---------------------------------------------------------------------- pseudobulk
 SUMS = np.array([[10, 50, 400], [20, 80, 500], [0, 0, 0], [40, 30, 450], [60, 20, 600]])
 OBS = {
@@ -102,7 +120,12 @@ def test_decoupler(write_rows: Write, column: str) -> None:
     np.testing.assert_allclose(table.values[0], (20 * first + 30 * second) / 50, atol=1e-5)
     assert report.empty_cells == 1
     assert report.too_few_cells == {"MED1": 0}
-    pooled, _ = convert(path, keep_own_readout=True)
+    assert not any("The controls" in note for note in report.notes)
+    pooled, told = convert(path, keep_own_readout=True)
+    assert told.notes[-1] == (
+        "The controls of 2 batches by column 'sample' (s1, s2) were pooled; --batch sample "
+        "compares within each."
+    )
     control = (40 * profile(SUMS[3]) + 60 * profile(SUMS[4])) / 100
     mean = (20 * profile(SUMS[0]) + 30 * profile(SUMS[1])) / 50
     np.testing.assert_allclose(pooled.values[0], mean - control, atol=1e-5)

@@ -14,7 +14,7 @@ import numpy as np
 
 from mechpert_al.effects.annotated import AnnotatedFile
 from mechpert_al.effects.cell_groups import batches_of
-from mechpert_al.effects.conversion import ConversionReport, ConvertOptions
+from mechpert_al.effects.conversion import ConversionReport, ConvertOptions, some
 from mechpert_al.effects.gene_names import default_symbols
 from mechpert_al.effects.group_sums import TARGET_TOTAL
 from mechpert_al.effects.labels import check_control
@@ -26,6 +26,8 @@ from mechpert_al.effects.readouts import Readouts, own_readouts, read_readouts
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import DataError
 
+BATCHES = ("batch", "donor", "gem_group", "lane", "library", "plate", "replicate", "run", "sample")
+"""Names of columns that look like batches."""
 LAYERS = ("sum", "counts", "mean")
 """Where a maker leaves ``X`` empty, the layers that hold sums or means."""
 NORMALISATION = f"log1p({TARGET_TOTAL} × mean count / mean total), perturbed minus control"
@@ -51,6 +53,7 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
         readouts = read_readouts(file, options, default_symbols(), can_sum=True)
         values = _values(file, options, readouts)
         batch_names, batch = batches_of(file, options.batch)
+        notes = () if options.batch else _batch_note(file, rows)
     totals = values.sum(axis=1, dtype=np.float64)
     rows = rows.without(totals == 0).with_enough_cells(options.min_cells, place)
     values *= (TARGET_TOTAL / np.where(totals > 0, totals, 1))[:, None].astype(np.float32)
@@ -68,8 +71,25 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
         unmatched_batches=_unmatched(control, rows, batch, batch_names),
         knock_downs=downs,
     )
+    report = replace(report, notes=(*report.notes, *notes))
     info = rows.info(report, NORMALISATION, options)
     return EffectTable(rows.names, readouts.names, effects, rows.cells_of_names, None, info), report
+
+
+def _batch_note(file: AnnotatedFile, rows: Rows) -> tuple[str, ...]:
+    """That controls of several batches are pooled, if a column looks like one of batches."""
+    for name in file.columns("obs"):
+        if name.lower() not in BATCHES:
+            continue
+        batches, batch = batches_of(file, name)
+        of_control = np.unique(batch[rows.is_control & (batch >= 0)])
+        if len(of_control) > 1:
+            shown = some([batches[code] for code in of_control])
+            return (
+                f"The controls of {len(of_control)} batches by column {name!r} ({shown}) were "
+                f"pooled; --batch {name} compares within each.",
+            )
+    return ()
 
 
 def _values(file: AnnotatedFile, options: ConvertOptions, readouts: Readouts) -> np.ndarray:

@@ -247,9 +247,21 @@ def _n_cells(file: AnnotatedFile) -> tuple[np.ndarray | None, Sequence[str]]:
         unknown = np.isnan(numbers)
         if unknown.any() and file.has("obs", "num_cells_unfiltered"):
             numbers = np.where(unknown, file.numbers("obs", "num_cells_unfiltered"), numbers)
+            _refuse_cells(numbers, name, str(file.path))
             return numbers, [
                 f"obs[{name!r}] is missing in {unknown.sum()} rows; there the cells before "
                 "filtering count."
             ]
+        _refuse_cells(numbers, name, str(file.path))
         return numbers, []
     return None, []
+
+
+def _refuse_cells(numbers: np.ndarray, name: str, place: str) -> None:
+    wrong = np.flatnonzero((numbers < 0) | np.isinf(numbers))
+    if wrong.size:
+        raise DataError(
+            f"{place}: row {wrong[0] + 1}: obs[{name!r}] is {numbers[wrong[0]]:g}, expected 0 or "
+            f"more" + (f"; {wrong.size} such rows" if wrong.size > 1 else ""),
+            "Correct the number of cells; NaN where it is not known.",
+        )
