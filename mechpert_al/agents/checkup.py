@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,8 @@ from mechpert_al.symbols import SymbolTable
 
 #: Below this many gigabytes a disk counts as nearly full.
 LEAST_FREE = 2.0
+#: Servers that are looked for at the same time.
+PROBES = 8
 PACKAGES = ("mechpert-al", "ollama", "httpx", "numpy", "scipy", "pandas", "anndata", "scikit-learn")
 
 
@@ -62,7 +65,8 @@ def checkup(
         for agent in one.agents.values():
             for address in addresses(one, hosts, agent.name):
                 wanted.setdefault(address, {}).setdefault(agent.model, one)
-    seen = {address: _seen(address) for address in wanted}
+    with ThreadPoolExecutor(PROBES) as pool:  # those that are away answer late, or never
+        seen = dict(zip(wanted, pool.map(_seen, wanted), strict=True))
     somewhere = {
         name
         for address, found in seen.items()
