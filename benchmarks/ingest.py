@@ -2,10 +2,14 @@
 
     python benchmarks/ingest.py [--cells 200000] [--genes 8000] [--perturbations 1000]
                                 [--density 0.05] [--form csr] [--json]
+    python benchmarks/ingest.py --grow 200000 500000 1000000 2000000 --genes 2000
 
 Counts are made up (seeded) and written in blocks; all runs read the same file. Each run is a
 process of its own, whose peak memory the kernel reports; what it found is compared with our
 result. The others come with the extra ``bench``; one that is not installed is left out and named.
+
+With --grow only our own counts → effects is run, on files of more and more cells: as .h5ad, plain
+and compressed, and as a zarr store. Each file is deleted before the next one is written.
 """
 
 from __future__ import annotations
@@ -78,14 +82,20 @@ np.savez({out!r}, names=np.array(names, dtype=str), found=found)
 
 
 def write_cells(
-    path: Path, n_cells: int, n_genes: int, n_perturbations: int, density: float, form: str
+    path: Path,
+    n_cells: int,
+    n_genes: int,
+    n_perturbations: int,
+    density: float,
+    form: str,
+    compression: str | None = None,
 ) -> None:
     """Write cells in AnnData's layout, never more than a block of them in memory."""
     rng = np.random.default_rng(SEED)
     per_cell = int(density * n_genes)
     with h5py.File(path, "w") as file:
         if form == "csr":
-            _write_csr(file, rng, n_cells, n_genes, per_cell)
+            _write_csr(file, rng, n_cells, n_genes, per_cell, compression)
         else:
             _write_dense(file, rng, n_cells, n_genes, per_cell)
         codes = rng.integers(0, n_perturbations + 1, n_cells).astype(np.int16)
@@ -103,15 +113,20 @@ def write_cells(
 
 
 def _write_csr(
-    file: h5py.File, rng: np.random.Generator, n_cells: int, n_genes: int, per_cell: int
+    file: h5py.File,
+    rng: np.random.Generator,
+    n_cells: int,
+    n_genes: int,
+    per_cell: int,
+    compression: str | None,
 ) -> None:
     matrix = file.create_group("X")
     matrix.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
     matrix.attrs["shape"] = np.array([n_cells, n_genes])
     size = (n_cells * per_cell,)
-    chunk = (min(1 << 20, *size),)
-    data = matrix.create_dataset("data", size, "int32", chunks=chunk)
-    indices = matrix.create_dataset("indices", size, "int32", chunks=chunk)
+    stored = {"dtype": "int32", "chunks": (min(1 << 20, *size),), "compression": compression}
+    data = matrix.create_dataset("data", size, **stored)
+    indices = matrix.create_dataset("indices", size, **stored)
     matrix["indptr"] = np.arange(n_cells + 1, dtype=np.int64) * per_cell
     for start in range(0, n_cells, BLOCK):
         n_rows = min(BLOCK, n_cells - start)
@@ -152,6 +167,28 @@ def _write_texts(group: h5py.Group, name: str, texts: list[str]) -> None:
     group[name].attrs.update({"encoding-type": "string-array", "encoding-version": "0.2.0"})
 
 
+def as_zarr(path: Path, place: Path) -> None:
+    """Write the cells of an .h5ad file as a zarr store, the matrix in blocks."""
+    import zarr
+    from anndata.io import read_elem, write_elem
+
+    with h5py.File(path) as file:
+        root = zarr.open_group(place, mode="w", zarr_format=2)
+        root.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+        for frame in ("obs", "var"):
+            write_elem(root, frame, read_elem(file[frame]))
+        matrix = root.create_group("X")
+        shape = [int(n) for n in file["X"].attrs["shape"]]
+        matrix.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
+        matrix.attrs["shape"] = shape
+        for name, stored in file["X"].items():
+            length = stored.shape[0]
+            step = min(1 << 20, length)
+            to = matrix.create_array(name, shape=(length,), dtype=stored.dtype, chunks=(step,))
+            for start in range(0, length, step):
+                to[start : start + step] = stored[start : start + step]
+
+
 def measured(code: str, path: Path, out: Path) -> dict[str, float]:
     """Seconds (by the clock, and of the processor) and peak memory (GB) of one run."""
     whole = (code + KEEP).format(path=str(path), out=str(out))
@@ -161,6 +198,43 @@ def measured(code: str, path: Path, out: Path) -> dict[str, float]:
     unit = 1 if sys.platform == "darwin" else 1024
     busy, peak = done.stdout.split()[-2:]
     return {"seconds": seconds, "cpu_seconds": float(busy), "peak_gb": int(peak) * unit / 1e9}
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files of a store."""
+    parts = [part for part in path.rglob("*") if part.is_file()] if path.is_dir() else [path]
+    return sum(part.stat().st_size for part in parts)
+
+
+def grown(
+    cells: list[int], n_genes: int, n_perturbations: int, density: float
+) -> list[dict[str, float | str]]:
+    """Our counts → effects on more and more cells, in each of the stores."""
+    rows: list[dict[str, float | str]] = []
+    for n_cells in cells:
+        found = {}
+        for store, compression in (("h5ad", None), ("h5ad, gzip", "gzip"), ("zarr", None)):
+            with tempfile.TemporaryDirectory() as folder:
+                path, out = Path(folder) / "cells.h5ad", Path(folder) / "found.npz"
+                write_cells(path, n_cells, n_genes, n_perturbations, density, "csr", compression)
+                if store == "zarr":
+                    plain, path = path, path.with_suffix(".zarr")
+                    as_zarr(plain, path)
+                    plain.unlink()
+                size = size_of(path) / 1e9
+                one = measured(RUNS["counts to effects"]["mechpert-al"], path, out)
+                with np.load(out) as result:
+                    found[store] = result["found"]
+            same = np.array_equal(found[store], found["h5ad"], equal_nan=True)
+            rows.append({"cells": n_cells, "store": store, "file_gb": size, **one, "same": same})
+            print(
+                f"{n_cells:9,d} cells, {store:10s} {size:5.2f} GB   {one['seconds']:6.1f} s "
+                f"({one['cpu_seconds']:.1f} s of processor)   {one['peak_gb']:5.3f} GB peak   "
+                f"{'same effects' if same else 'OTHER EFFECTS'}",
+                file=sys.stderr,
+                flush=True,
+            )
+    return rows
 
 
 def largest_difference(one: Path, other: Path) -> float:
@@ -191,8 +265,14 @@ def main() -> None:
     parser.add_argument("--perturbations", type=int, default=1_000)
     parser.add_argument("--density", type=float, default=0.05)
     parser.add_argument("--form", choices=["csr", "dense"], default="csr")
+    parser.add_argument("--grow", type=int, nargs="+", metavar="CELLS", help="our own, growing")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
+    if arguments.grow:
+        rows = grown(arguments.grow, arguments.genes, arguments.perturbations, arguments.density)
+        if arguments.json:
+            print(json.dumps({"options": vars(arguments), "rows": rows}))
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cells.h5ad"
         write_cells(

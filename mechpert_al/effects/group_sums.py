@@ -19,6 +19,8 @@ from mechpert_al.errors import DataError
 
 TARGET_TOTAL = 10_000
 _GRID = float(1 << 28)
+_STEP = 1 << 15
+"""Entries that are added at a time: what is made of them stays in the processor's cache."""
 NameOf = Callable[[int, int], tuple[str, str]]
 """Names of a cell and a column by their numbers; asked for in messages only."""
 
@@ -149,13 +151,19 @@ class _Checked:
             self._check(checked, part.start)
             yield part, checked
 
-    def _check(self, block: sparse.csr_matrix | sparse.csc_matrix, start: int) -> None:
-        fits = np.isfinite(block.data)
+    def _fits(self, values: np.ndarray) -> np.ndarray:
+        fits = np.isfinite(values)
         if self.is_counts:
-            fits &= (block.data >= 0) & (block.data == np.rint(block.data))
-        if fits.all():
+            fits &= (values >= 0) & (values == np.rint(values))
+        return fits
+
+    def _check(self, block: sparse.csr_matrix | sparse.csc_matrix, start: int) -> None:
+        steps = range(0, len(block.data), _STEP)
+        parts = (self._fits(block.data[start : start + _STEP]) for start in steps)
+        wrong = next(((i, fits) for i, fits in enumerate(parts) if not fits.all()), None)
+        if wrong is None:
             return
-        first = int(np.flatnonzero(~fits)[0])
+        first = wrong[0] * _STEP + int(np.argmin(wrong[1]))
         major = start + int(np.searchsorted(block.indptr, first, side="right")) - 1
         minor = int(block.indices[first])
         cell, column = (major, minor) if block.format == "csr" else (minor, major)
@@ -211,12 +219,18 @@ class _Adder:
         readouts: np.ndarray | None,
     ) -> None:
         """Add a block: some cells × some readouts (None: all, in their order)."""
-        plan, group = self.plan, self.plan.group[cells]
+        group = self.plan.group[cells]
         if values.format == "csr":  # neighbours in memory are faster to add to
             order = np.argsort(group, kind="stable")
+            order = order[np.searchsorted(group[order], 0) :]
             values, group = values[order], group[order]
-        plain = values.data
         group, readout = _entries(values, group, readouts)
+        for start in range(0, len(values.data), _STEP):
+            part = slice(start, start + _STEP)
+            self._add_entries(group[part], readout[part], values.data[part])
+
+    def _add_entries(self, group: np.ndarray, readout: np.ndarray, plain: np.ndarray) -> None:
+        plan = self.plan
         is_used = group >= 0
         if not is_used.all():
             group, readout, plain = group[is_used], readout[is_used], plain[is_used]
@@ -260,12 +274,11 @@ def _column_map(plan: GroupPlan) -> sparse.csr_matrix:
 def _scaled(counts: sparse.csr_matrix | sparse.csc_matrix, totals: np.ndarray) -> sparse.spmatrix:
     """10000 × count / cell total; a cell without counts has none to scale."""
     factor = TARGET_TOTAL / np.where(totals > 0, totals, 1)
-    scaled = counts.copy()
     if counts.format == "csr":
-        scaled.data = counts.data * np.repeat(factor, np.diff(counts.indptr))
+        each = np.repeat(factor, np.diff(counts.indptr))
     else:
-        scaled.data = counts.data * factor[counts.indices]
-    return scaled
+        each = factor[counts.indices]
+    return type(counts)((counts.data * each, counts.indices, counts.indptr), shape=counts.shape)
 
 
 def _totals_by_columns(matrix: StoredMatrix, checked: _Checked, n_values: int) -> np.ndarray:
