@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -208,10 +209,11 @@ class Campaign:
         UsageError
             Contradictory constraints. Nothing is written then.
         """
-        limits = self.constraints()[0] if constraints is None else constraints
+        limits, said = self.constraints() if constraints is None else (constraints, [])
         settings = chosen(self.settings, strategy, seed)
         with self._reading() if dry_run else self._writing():
             batch, event = next_batch(n, settings, self.state, self.ground, self.effects, limits)
+            batch = replace(batch, notices=(*said, *batch.notices))
             if not dry_run:
                 self._record(event)
         return batch
