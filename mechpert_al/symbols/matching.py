@@ -6,6 +6,7 @@ letter for letter is listed; what cannot be matched without guessing is named wi
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -205,12 +206,23 @@ RESEMBLANCES: dict[str, Callable[[str], str]] = {
 }
 
 
+#: So many unknown names of a list get the names that are spelt nearly so.
+MOST_GUESSES = 20
+
+
 class _NearMisses:
     """What an unmatched name resembles: said, never used."""
 
     def __init__(self, offered: Iterable[str], table: SymbolTable) -> None:
         self.offered = tuple(offered)
         self.table = table
+        self.guesses = MOST_GUESSES
+
+    def _nearest(self, name: str) -> str:
+        """Names that are spelt nearly so; each guess takes time, so there are not many."""
+        self.guesses -= 1
+        near = difflib.get_close_matches(name, self.offered, n=3) if self.guesses >= 0 else []
+        return f"; nearest: {', '.join(near)}" if near else ""
 
     @cached_property
     def alike(self) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -228,7 +240,7 @@ class _NearMisses:
         if damage := self.table.damage(name):
             return Unmatched(name, str(damage), damage.possible)
         if here.gene is None:
-            return Unmatched(name, "not a known symbol, and not there")
+            return Unmatched(name, f"not a known symbol, and not there{self._nearest(name)}")
         if here.gene != name:
             return Unmatched(name, f"{here.why} of {here.gene}, which is not there")
         return Unmatched(name, "an approved symbol, but not there")

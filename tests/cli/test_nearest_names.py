@@ -30,6 +30,21 @@ def test_the_nearest_name_is_told(run_cli, tmp_path, command, near):
     assert f"Did you mean {near}" in done.stderr
 
 
+@pytest.mark.parametrize("option", ["--include", "--exclude"])
+def test_gene_lists_get_the_nearest_candidates(run_cli, tmp_path, option):
+    (tmp_path / "genes.txt").write_text("RPS14\nRPL18X\n")
+    done = run_cli("plan", "--panel", "essential585", "-n", 2, option, "genes.txt", cwd=tmp_path)
+    assert "RPL18X not matched: not a known symbol, and not there; nearest: RPL18" in done.stderr
+
+
+def test_options_and_missing_files_get_the_nearest(run_cli, tmp_path):
+    (tmp_path / "measured.csv").touch()
+    done = run_cli("effects", "convert", "measurd.csv", "-o", "made.h5ad", cwd=tmp_path)
+    assert (done.exit_code, "Did you mean measured.csv" in done.stderr) == (3, True)
+    done = run_cli("plan", "--panel", "essential585", "-n", 2, "--exclud", "x", cwd=tmp_path)
+    assert (done.exit_code, "--exclude" in done.stderr) == (2, True)
+
+
 def test_what_is_far_from_everything_gets_no_guess(tmp_path):
     assert did_you_mean("zzz", ["kriging"]) == ""
     assert did_you_mean_file([tmp_path / "nothing" / "here.csv"]) == ""
