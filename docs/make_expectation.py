@@ -17,8 +17,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
+from make_results import table
 from scipy.stats import spearmanr
 
 from mechpert_al.consensus import Knowledge, coverage
@@ -30,9 +32,19 @@ from mechpert_al.evaluation.metrics import PRIMARY, Judge
 from mechpert_al.evaluation.screen import Screen, Split, splits
 from mechpert_al.prediction import build_predictor
 from mechpert_al.prediction.expectation import (
+    AHEAD,
+    EVEN,
+    FLOOR,
+    GROWTH,
+    LEVEL,
+    SELECTED,
+    SPREAD,
+    WIDTH,
     expectation,
-)  # fmt: skip
+)
 from mechpert_al.prediction.left_out import left_out_correlations
+from mechpert_al.report.figures import save
+from mechpert_al.report.looks import PAPER, sized, styled
 from mechpert_al.virtual import VirtualLab
 
 DOCS = Path(__file__).parent
@@ -41,6 +53,9 @@ KINDS = (
     "none", "random:0.25", "random:0.5", "random:0.75", "random:1", "one_random", "shuffled",
     "permuted",
 )  # fmt: skip
+COLOURS = ["#0072b2", "#d55e00", "#009e73"]
+#: Targets are ranked only where predictions are of some use: from this mean correlation.
+USEFUL = 0.1
 #: (strategy, predictor) of each method.
 METHODS = (
     ("expected_coverage", "kriging"),
@@ -159,13 +174,12 @@ def fitted(rows: pd.DataFrame) -> dict[str, float]:
     floor, spread = np.linalg.lstsq(
         squares * scale.to_numpy()[:, None], error**2 * scale, rcond=None
     )[0]
-    useful = rows[(rows["met"] > 0.1) & (rows["n"] >= 20)]
+    useful = rows[(rows["met"] > USEFUL) & (rows["n"] >= 20)]
     even = 1 - np.median(useful["slope"] * useful["root"] / useful["met"])
     steps = _steps(rows)
-    usable = steps[(steps["met_now"] > 0.1) & (steps["met"] > 0.1)]
-    growth = np.polyfit(
-        np.log(usable["root"] / usable["root_now"]), np.log(usable["met"] / usable["met_now"]), 1
-    )[0]
+    usable = steps[(steps["met_now"] > USEFUL) & (steps["met"] > USEFUL)]
+    rise = np.log(usable["root"] / usable["root_now"])
+    growth = (rise * np.log(usable["met"] / usable["met_now"])).sum() / (rise**2).sum()
     return {
         "LEVEL": level,
         "SELECTED": selected,
@@ -185,6 +199,103 @@ def _steps(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def constants(fit: pd.DataFrame) -> str:
+    """What the fit gives beside what the software uses."""
+    used = {"LEVEL": LEVEL, "SELECTED": SELECTED, "EVEN": EVEN, "GROWTH": GROWTH,
+            "FLOOR": FLOOR, "SPREAD": SPREAD}  # fmt: skip
+    rows = [(name, f"{value:.2f}", f"{used[name]:.2f}") for name, value in fitted(fit).items()]
+    return table(("constant", "fitted", "used"), rows)
+
+
+def held(rows: pd.DataFrame) -> str:
+    """How often intervals hold, by source and number of anchors."""
+    lines = []
+    for (source, n), some in rows.groupby(["source", "n"], sort=False):
+        inside = (some["low"] <= some["met"]) & (some["met"] <= some["high"])
+        lines.append(
+            (
+                source,
+                str(n),
+                str(len(some)),
+                f"{inside.mean():.0%}",
+                f"{some['expected'].mean():.3f}",
+                f"{some['met'].mean():.3f}",
+                f"{(some['high'] - some['low']).mean() / 2:.3f}",
+                f"{some.loc[some['met'] > USEFUL, 'spearman'].median():.2f}",
+            )
+        )
+    header = (
+        "data", "N", "situations", "intervals that hold", "expected mean", "met", "half width",
+        "Spearman between targets",
+    )  # fmt: skip
+    return table(header, lines)
+
+
+def overall(rows: pd.DataFrame) -> str:
+    """One sentence a source."""
+    told = []
+    for source, some in rows.groupby("source", sort=False):
+        inside = (some["low"] <= some["met"]) & (some["met"] <= some["high"])
+        useful = some[some["met"] > USEFUL]
+        told.append(
+            f"{source}: {inside.mean():.1%} of {len(some)} intervals hold "
+            f"({some['unit'].nunique()} splits or labs); median Spearman correlation between "
+            f"targets {useful['spearman'].median():.2f}"
+        )
+    return "; ".join(told) + "."
+
+
+def steps_held(rows: pd.DataFrame) -> str:
+    """What was expected of the next step, against what was met there."""
+    steps = _steps(rows)
+    rise = np.log(steps["root"] / steps["root_now"])
+    half = WIDTH * np.sqrt(FLOOR**2 + SPREAD**2 / steps["n_now"] + (AHEAD * rise) ** 2)
+    promised = steps["expected_now"] * np.exp(GROWTH * rise)
+    steps = steps.assign(promised=promised, inside=(steps["met"] - promised).abs() <= half)
+    lines = [
+        (
+            source,
+            f"{int(before)} → {n}",
+            str(len(some)),
+            f"{some['inside'].mean():.0%}",
+            f"{some['promised'].mean():.3f}",
+            f"{some['met'].mean():.3f}",
+        )
+        for (source, before, n), some in steps.groupby(["source", "n_now", "n"], sort=False)
+    ]
+    header = ("data", "N", "situations", "intervals that hold", "expected later", "met")
+    return table(header, lines)
+
+
+def reliability_figure(rows: pd.DataFrame) -> alt.Chart:
+    """Expected against met, tenths of the targets."""
+    points = [
+        {"data": source, "expected": expected, "met": met, "N": n}
+        for source, n, tenths in zip(rows["source"], rows["n"], rows["by_tenth"], strict=True)
+        for expected, met in tenths
+    ]
+    frame = pd.DataFrame(points)
+    frame["class"] = frame.groupby("data")["expected"].transform(
+        lambda values: pd.qcut(values, 15, labels=False)
+    )
+    shown = frame.groupby(["data", "class"], as_index=False)[["expected", "met"]].mean()
+    ideal = pd.DataFrame({"expected": [0, 0.7], "met": [0, 0.7]})
+    line = alt.Chart(ideal).mark_line(color="gray", strokeDash=[4, 3]).encode(x="expected", y="met")
+    curve = (
+        alt.Chart(shown)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("expected", title="expected correlation"),
+            y=alt.Y("met", title="met correlation"),
+            color=alt.Color(
+                "data", scale=alt.Scale(range=["#0072b2", "#d55e00", "#009e73"]), title=None
+            ),
+            shape=alt.Shape("data", title=None),
+        )
+    )
+    return styled(sized(line + curve, PAPER), PAPER)
+
+
 def main() -> None:
     """Make the tables that are missing, and write the page."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS.parent / "build" / "expectation"
@@ -196,7 +307,21 @@ def main() -> None:
     fit = pd.concat(
         [one for name, one in found.items() if name.startswith("fit")], ignore_index=True
     )
-    print(fitted(fit))
+    check = pd.concat(
+        [one for name, one in found.items() if name.startswith("check")], ignore_index=True
+    )
+    save({"expectation": reliability_figure(check)}, DOCS / "figures")
+    (DOCS / "expectation.md").write_text(
+        (DOCS / "expectation.md.in")
+        .read_text()
+        .format(
+            constants=constants(fit),
+            overall=overall(check),
+            held=held(check),
+            steps=steps_held(check),
+            useful=USEFUL,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -8,17 +8,30 @@ Run, with MECHPERT_AL_DATA set to the folder of the data::
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from make_results import load, number, table
 
+from mechpert_al.design.greedy import greedy
+from mechpert_al.design.objectives import ExpectedCoverage
 from mechpert_al.evaluation import Comparison
+from mechpert_al.evaluation.compare import judged
+from mechpert_al.evaluation.degradation import degraded
+from mechpert_al.evaluation.inputs import find_loop, load_inputs
+from mechpert_al.evaluation.screen import splits
+from mechpert_al.learning import reliability
+from mechpert_al.learning.reliability import CHANCE, INFORMATIVE, MISLEADING
 
 DOCS = Path(__file__).parent
 WHOLE = "none"
+RECOGNISED = (WHOLE, "random:1", "permuted", "one_random", "one_inverted")
+VERDICTS = (INFORMATIVE, CHANCE, MISLEADING)
 KINDS = (
     WHOLE, "random:0.25", "random:0.5", "random:0.75", "random:1", "one_random", "one_inverted",
     "one_copied", "shuffled", "permuted",
@@ -93,6 +106,46 @@ def verdict(rows: Sequence[dict]) -> str:
     )
 
 
+def recognition(folder: Path) -> str:
+    """Verdicts on the agents with 30 anchors of the default design, over 20 splits a line."""
+    kept = folder / "recognition.json"
+    if not kept.is_file():
+        kept.write_text(json.dumps(list(_verdicts())))
+    counts: dict[tuple[str, str, str], Counter[str]] = {}
+    for row in json.loads(kept.read_text()):
+        key = (row["kind"], row["dataset"], row["who"])
+        counts.setdefault(key, Counter())[row["verdict"]] += 1
+    lines = [
+        (kind, dataset, who, *(f"{found[one]} of {found.total()}" for one in VERDICTS))
+        for (kind, dataset, who), found in counts.items()
+    ]
+    return table(("panel", "data", "voters", *VERDICTS), lines)
+
+
+def _verdicts() -> Iterator[dict[str, str]]:
+    loop, path = find_loop("robustness")
+    loaded = load_inputs(loop, path)
+    screens, known = judged(loaded.judges, loaded.knowledge, None)
+    voters = [f"agent:{name}" for name in known.consensus.layers]
+    for screen in screens:
+        for split in splits(screen, 20, 0.4, 0):
+            for kind in RECOGNISED:
+                panel = known if kind == WHOLE else degraded(known, kind, split.number)
+                objective = ExpectedCoverage(panel.kernel)
+                anchors = np.array(greedy(objective, split.pool, 30).picks)
+                bad = voters[split.number % len(voters)] if kind.startswith("one_") else None
+                for one in reliability(panel, anchors, screen.measure(anchors)):
+                    if one.source in voters:
+                        spoiled = kind != WHOLE and (bad is None or one.source == bad)
+                        who = "spoiled" if spoiled else "as they are"
+                        yield {
+                            "kind": kind,
+                            "dataset": screen.name,
+                            "who": who,
+                            "verdict": one.verdict,
+                        }
+
+
 def main() -> None:
     """Run what is missing and write the page."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS.parent / "build" / "robustness"
@@ -110,6 +163,7 @@ def main() -> None:
             table=statements(rows),
             verdict=verdict(rows) + left,
             plain=plain_methods(rows),
+            recognition=recognition(folder),
         )
     )
 

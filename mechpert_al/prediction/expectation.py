@@ -27,13 +27,14 @@ from mechpert_al.prediction.left_out import left_out_correlations
 #: With fewer anchors nothing is expected: too few were left out.
 MIN_ANCHORS = 10
 #: Expected mean over left-out mean: with many anchors, and how much less with few.
-LEVEL, SELECTED = 1.15, 1.66
+LEVEL, SELECTED = 1.14, 1.66
 #: Share of the expectation that no target's coverage changes.
-EVEN = 0.15
-#: How the mean grows with the mean root of the coverage.
-GROWTH = 0.6
+EVEN = 0.19
+#: How the mean grows with the mean root of the coverage, and how unsure that is (standard deviation
+#: for a rise of the root by a factor e).
+GROWTH, AHEAD = 0.65, 0.15
 #: Standard deviation of the mean met about the mean expected: with many anchors, and times √N.
-FLOOR, SPREAD = 0.02, 0.33
+FLOOR, SPREAD = 0.02, 0.31
 #: Half a 90 % interval in standard deviations.
 WIDTH = 1.645
 
@@ -71,8 +72,8 @@ class Expectation:
         root
             Mean root of the coverage by then.
         """
-        factor = (root / self.root) ** GROWTH if self.root > 0 and root > 0 else 1.0
-        return _interval(self.mean * factor, self.n_anchors, root)
+        rise = np.log(root / self.root) if self.root > 0 and root > 0 else 0.0
+        return _interval(self.mean * np.exp(GROWTH * rise), self.n_anchors, root, AHEAD * rise)
 
     def of_targets(self, roots: np.ndarray) -> np.ndarray:
         """Expected correlation of each target, shape (n_targets,), between −1 and 1.
@@ -129,7 +130,7 @@ def mean_root(kernel: np.ndarray, anchors: np.ndarray, measured: np.ndarray) -> 
     return float(np.sqrt(coverage(kernel, anchors)[others]).mean()) if len(others) else 0.0
 
 
-def _interval(mean: float, n_anchors: int, root: float) -> Expectation:
-    half = WIDTH * (FLOOR**2 + SPREAD**2 / n_anchors) ** 0.5
+def _interval(mean: float, n_anchors: int, root: float, ahead: float = 0.0) -> Expectation:
+    half = WIDTH * (FLOOR**2 + SPREAD**2 / n_anchors + ahead**2) ** 0.5
     mean = float(np.clip(mean, -1, 1))
     return Expectation(mean, max(-1.0, mean - half), min(1.0, mean + half), n_anchors, root)

@@ -86,6 +86,7 @@ def test_more_coverage_raises_what_is_expected() -> None:
     later = told.grown(0.3)
     assert later.mean == pytest.approx(0.3 * (0.3 / 0.25) ** GROWTH)
     assert later.root == 0.3
+    assert later.high - later.low > told.grown(0.25).high - told.grown(0.25).low
     assert told.grown(0.25).mean == pytest.approx(0.3)
 
 
