@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mechpert_al.cli.options import json_option
-from mechpert_al.cli.output import clean, print_json, say, table
+from mechpert_al.cli.output import clean, print_json, say, table, tell
 
 if TYPE_CHECKING:
     from mechpert_al.agents.live import Asked
@@ -147,7 +147,7 @@ def _show_outlook(agents: list[Outlook], as_json: bool) -> None:
     )
     if there := sum(one.n_answered for one in agents):
         number = sum(one.n_questions for one in agents)
-        click.echo(f"{there} answers are there already; {number} calls would be made.")
+        tell(f"{there} answers are there already; {number} calls would be made.")
 
 
 # ---------------------------------------------------------------------- progress
@@ -167,10 +167,10 @@ def _shown(name: str) -> Iterator[Callable[[Progress], None]]:
     with Bars(text, BarColumn(), MofNCompleteColumn(), console=console) as bars:
         task = bars.add_task(clean(name), total=None)
 
-        def tell(done: Progress) -> None:
+        def advance(done: Progress) -> None:
             bars.update(task, description=line(done), completed=done.done, total=done.total)
 
-        yield tell
+        yield advance
 
 
 class _Lines:

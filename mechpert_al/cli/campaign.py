@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from mechpert_al.cli.ask_again import ask_again
 from mechpert_al.cli.convert_options import convert_options, reading_shown
 from mechpert_al.cli.groups import Group
 from mechpert_al.cli.options import json_option, seed_option
-from mechpert_al.cli.output import print_json, say, table
+from mechpert_al.cli.output import notes, print_json, say, table, tell, working
 from mechpert_al.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def new(
             seed=seed,
             name=name,
         )
-    _tell(begun.ground.notices)
+    notes(begun.ground.notices)
     if as_json:
         print_json(
             {
@@ -77,7 +77,7 @@ def new(
         f"Campaign {begun.state.name}: {len(begun.candidates)} candidates, "
         f"{len(begun.state.measured)} measured. Settings: {begun.folder.settings}"
     )
-    say(f"Next: mechpert-al campaign propose {folder} -n 24")
+    say(f"Next: mechpert-al campaign propose {_typed(folder)} -n 24")
 
 
 @campaign.command(epilog="Example: mechpert-al campaign propose my-campaign -n 24")
@@ -109,24 +109,27 @@ def propose(
     """
     from mechpert_al.cli.plan import show
 
-    opened = _opened(folder)
-    constraints, said = opened.constraints(**limits)
-    round_number = len(opened.state.rounds) + 1
-    batch = opened.propose(
-        n, constraints=constraints, strategy=strategy, seed=seed, dry_run=dry_run
-    )
+    with working("choosing genes"):
+        opened = _opened(folder)
+        constraints, said = opened.constraints(**limits)
+        round_number = len(opened.state.rounds) + 1
+        batch = opened.propose(
+            n, constraints=constraints, strategy=strategy, seed=seed, dry_run=dry_run
+        )
     if not dry_run:
         round_number = len(opened.state.rounds)
     path = None if dry_run else opened.folder.order_file(round_number)
-    _tell([*said, *batch.notices, *opened.notices])
+    notes([*said, *batch.notices, *opened.notices])
     if as_json:
         print_json({"round": round_number, "order": path, **batch.as_document()})
     else:
         show(batch)
     if dry_run:
-        say("A trial run: nothing was recorded.")
-    else:
-        say(f"Round {round_number} is pending. The order: {path}")
+        say("A trial run: nothing was recorded. To order it, the same command without --dry-run.")
+        return
+    say(f"Round {round_number} is pending. The order: {path}")
+    say(f"Next, guides: mechpert-al campaign export {_typed(folder)} --format cellranger")
+    say(f"When measurements come: mechpert-al campaign ingest {_typed(folder)} FILE")
 
 
 @campaign.command(epilog="Example: mechpert-al campaign ingest my-campaign delivery.csv")
@@ -166,7 +169,11 @@ def ingest(folder: Path, file: Path, as_json: bool, **options: Any) -> None:
         print_json(intake.as_document())
         return
     for line in intake.lines():
-        click.echo(line)
+        tell(line)
+    if options["dry_run"]:
+        say("A trial run: nothing was recorded.")
+    elif intake.is_recorded:
+        say(f"Next: mechpert-al campaign status {_typed(folder)}")
 
 
 @campaign.command(epilog="Example: mechpert-al campaign status my-campaign")
@@ -177,14 +184,18 @@ def ingest(folder: Path, file: Path, as_json: bool, **options: Any) -> None:
 @json_option
 def status(folder: Path, n: int | None, as_json: bool) -> None:
     """Show what is measured, pending and excluded, and what further batches would bring."""
-    found = _opened(folder).status(n)
-    _tell(found.notices)
+    with working("looking ahead"):
+        found = _opened(folder).status(n)
+    notes(found.notices)
     if as_json:
         print_json(found.as_document())
         return
     table(["", "genes>", "which"], found.facts(), title=found.state.name)
     for line in found.lines():
-        click.echo(line)
+        tell(line)
+    if found.outlook.next is not None:
+        size = found.outlook.next.n
+        say(f"Next: mechpert-al campaign propose {_typed(folder)} -n {size}")
 
 
 @campaign.command(
@@ -213,13 +224,13 @@ def withdraw(
         )
     opened = _opened(folder)
     names = opened.withdraw(genes, fate, reason, drop_measurements=drop_measurements)
-    _tell(opened.notices)
+    notes(opened.notices)
     if as_json:
         print_json(
             {"withdrawn": list(names), "fate": fate, "pending": sorted(opened.state.pending)}
         )
     else:
-        click.echo(f"{fate}: {', '.join(names)}")
+        tell(f"{fate}: {', '.join(names)}")
 
 
 @campaign.command(
@@ -290,7 +301,7 @@ def export(
         delimiter="," if out is not None and out.suffix.lower() == ".csv" else "\t",
         **options,
     )
-    _tell([*opened.notices, *made.notes])
+    notes([*opened.notices, *made.notes])
     written = [] if out is None else made.write(out)
     if as_json:
         print_json({**made.as_document(), "out": list(written)})
@@ -319,8 +330,8 @@ def verify(folder: Path, as_json: bool) -> None:
             }
         )
     else:
-        click.echo(f"Intact: {found.n_records} records, {found.n_files} accepted files.")
-    _tell(found.notices)
+        tell(f"Intact: {found.n_records} records, {found.n_files} accepted files.")
+    notes(found.notices)
 
 
 @campaign.command(epilog="Example: mechpert-al campaign rebuild my-campaign")
@@ -329,8 +340,9 @@ def rebuild(folder: Path) -> None:
     """Write effects.h5ad and the orders again, from the journal and the accepted files."""
     from mechpert_al.campaign import Campaign
 
-    opened = Campaign.open(folder)
-    opened.rebuild()
+    with working("writing"):
+        opened = Campaign.open(folder)
+        opened.rebuild()
     say(f"Written again: {opened.folder.effects_file.name} and {len(opened.state.rounds)} orders.")
 
 
@@ -340,7 +352,7 @@ def rebuild(folder: Path) -> None:
 @json_option
 def report(folder: Path, out: Path | None, as_json: bool) -> None:
     """Write a report of the campaign: one HTML file that needs nothing else."""
-    from mechpert_al.cli.output import command_line, told_report, working
+    from mechpert_al.cli.output import command_line, told_report
     from mechpert_al.report.campaign import campaign_report
 
     with working("writing the report"):
@@ -358,9 +370,9 @@ def _opened(folder: Path) -> Campaign:
     return Campaign.open(folder)
 
 
-def _tell(notices: Iterable[str]) -> None:
-    for notice in notices:
-        say(f"Note: {notice}")
+def _typed(folder: Path) -> str:
+    """The folder as it is typed in a command."""
+    return shlex.quote(str(folder))
 
 
 campaign.add_command(ask_again)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mechpert_al.cli.options import json_option, seed_option
-from mechpert_al.cli.output import command_line, notes, print_json, progress, say, table
+from mechpert_al.cli.output import command_line, notes, print_json, progress, say, table, tell
 
 if TYPE_CHECKING:
     from mechpert_al.evaluation.demo import DemoResult
@@ -117,7 +117,7 @@ def show(result: DemoResult) -> None:
         ],
     )
     click.echo()
-    click.echo(result.statement)
+    tell(result.statement)
     notes(result.notices)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mechpert_al.cli.options import json_option
-from mechpert_al.cli.output import print_json, table
+from mechpert_al.cli.output import print_json, table, working
 from mechpert_al.errors import BackendError
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def doctor(descriptions: tuple[str, ...], hosts: tuple[str, ...], as_json: bool)
     from mechpert_al.datasets import shipped_configs
 
     told = [read_description(one) for one in descriptions or shipped_configs()]
-    lines = list(checkup(told, hosts, is_needed=bool(descriptions)))
+    with working("looking for servers"):
+        lines = list(checkup(told, hosts, is_needed=bool(descriptions)))
     is_well = not any(one.is_wrong for one in lines)
     if as_json:
         print_json({"is_well": is_well, "lines": [one._asdict() for one in lines]})

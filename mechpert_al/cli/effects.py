@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ def convert(file: Path, out: Path, as_json: bool, **options: Any) -> None:
         return
     say(f"{found.n_perturbations} perturbations × {found.n_readouts} readouts written.")
     click.echo(out)
+    say(f"Next: mechpert-al plan --effects {shlex.quote(str(out))} --panel PANEL -n 24")
 
 
 @effects.command(epilog="Example: mechpert-al effects check effects.h5ad")

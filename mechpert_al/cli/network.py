@@ -10,7 +10,7 @@ import click
 
 from mechpert_al.cli.groups import Group
 from mechpert_al.cli.options import json_option
-from mechpert_al.cli.output import print_json, say, table
+from mechpert_al.cli.output import print_json, say, table, working
 
 if TYPE_CHECKING:
     from mechpert_al.networks import PriorNetwork
@@ -118,7 +118,8 @@ def centrality(
 
     read = _read(file, info, min_score, form, scale)
     _tell(read)
-    values = {measure: compute(read, measure, weighted) for measure in dict.fromkeys(measures)}
+    with working("counting shortest paths and the like"):
+        values = {measure: compute(read, measure, weighted) for measure in dict.fromkeys(measures)}
     leading = next(iter(values.values()))
     order = sorted(range(read.n_genes), key=lambda row: (-leading[row], read.genes[row]))[:top]
     if as_json:
@@ -158,7 +159,8 @@ def _read(
     from mechpert_al.networks import read_network
 
     named = resolve(info) if info is not None else None
-    return read_network(resolve(file), named, min_score, format=form, scale=scale)
+    with working(f"reading {file.name}"):
+        return read_network(resolve(file), named, min_score, format=form, scale=scale)
 
 
 def _told(read: PriorNetwork) -> list[str]:
@@ -236,5 +238,6 @@ def _summary(read: PriorNetwork, weighted: bool) -> list[tuple[str, Any]]:
         rows.append(("weights", f"{data.min():g} to {data.max():g}; in shortest paths {use}"))
     rows += [(f"links from {source}", count) for source, count in read.sources.items()]
     rows += [(reason.replace("_", " "), count) for reason, count in read.dropped.items()]
-    rows += [("not letter for letter", line) for line in _told(read)]
+    if told := _told(read):
+        rows.append(("not letter for letter", f"{len(told)} names"))
     return rows

@@ -11,6 +11,7 @@ import math
 import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from mechpert_al.report.page import Written
 
+PROGRAM = "mechpert-al"
 #: A column whose cells are no longer than this is never folded.
 WHOLE = 24
 #: So many notices of a kind are told one by one.
@@ -44,14 +46,33 @@ def print_json(document: Any) -> None:
 
 def say(text: str, style: str = "") -> None:
     """Tell the person something on stderr."""
-    _console(stderr=True).print(
-        clean(text), style=style, markup=False, highlight=False, soft_wrap=True
-    )
+    _print(_console(stderr=True), text, style)
+
+
+def tell(text: str) -> None:
+    """Print sentences to stdout."""
+    console = _console()
+    if console.is_terminal:
+        _print(console, text)
+    else:
+        click.echo(clean(text))
+
+
+def _print(console: Console, text: str, style: str = "") -> None:
+    """Print lines; a terminal breaks them between words, but never what is to be copied."""
+    for line in clean(text).split("\n"):
+        parts = [line]
+        if console.is_terminal and f"{PROGRAM} " not in line:
+            parts = textwrap.wrap(
+                line, console.width, break_long_words=False, break_on_hyphens=False
+            ) or [line]
+        for part in parts:
+            console.print(part, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def command_line() -> str:
     """The command as it was typed, for the record."""
-    return shlex.join(["mechpert-al", *sys.argv[1:]])
+    return shlex.join([PROGRAM, *sys.argv[1:]])
 
 
 def told_report(written: Written) -> None:
@@ -107,8 +128,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = ""
     for row in cells:
         grid.add_row(*map(Text, row))
     if title:
-        wrap = not console.is_terminal  # where somebody looks, break between words
-        console.print(clean(title), markup=False, highlight=False, soft_wrap=wrap)
+        _print(console, title)
     if console.is_terminal:
         console.print(grid)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import click
 
 from mechpert_al.cli.groups import Group
 from mechpert_al.cli.options import json_option
-from mechpert_al.cli.output import print_json, say, table
+from mechpert_al.cli.output import print_json, say, table, tell, working
 from mechpert_al.errors import SymbolError
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def check(panel_path: str, effects_path: Path | None, network: Path | None, as_j
     read = _read(panel_path)
     document = {**read.counts(), "reasons": _reasons()}
     if effects_path is not None:
-        document |= _judged(read, effects_path, network)
+        with working("holding the agents against the measurements"):
+            document |= _judged(read, effects_path, network)
     if as_json:
         print_json(document)
         return
@@ -85,7 +87,7 @@ def check(panel_path: str, effects_path: Path | None, network: Path | None, as_j
         _print_calibration(document["calibration"])
         click.echo()
         for one in document["reliability"]:
-            click.echo(one["sentence"])
+            tell(one["sentence"])
 
 
 @panel.command(epilog="Example: mechpert-al panel verify my-panel")
@@ -99,7 +101,7 @@ def verify(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({**found._asdict(), "is_whole": True})
     else:
-        click.echo(
+        tell(
             f"{folder}: {found.n_answers} answers and {found.n_failures} failed tries are what "
             f"was written; {found.n_lines} lines of the panel are what the answers say."
         )
@@ -144,7 +146,7 @@ def import_(
         print_json({**document, "path": out, "notices": imported.notices})
         return
     _print_counts({**document, "reasons": _reasons()})
-    say(f"Written: {out}")
+    say(f"Written: {out}. Next: mechpert-al plan --panel {shlex.quote(str(out))} -n 24")
 
 
 # ---------------------------------------------------------------------- parts
