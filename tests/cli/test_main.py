@@ -75,6 +75,20 @@ def test_every_command_has_help_with_an_example_and_a_version(path):
     assert (told.exit_code, told.stdout) == (0, f"mechpert-al, version {__version__}\n")
 
 
+@pytest.mark.parametrize(
+    "path", [path for path, one in walked(main) if not isinstance(one, click.Group)], ids=" ".join
+)
+def test_every_option_has_help_and_shows_its_default(path):
+    command = dict(walked(main))[path]
+    context = click.Context(command)
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert len(option.help or "") > 5, option.opts
+            default = option.get_default(context)
+            if isinstance(default, str | int | float) and default != "" and not option.is_flag:
+                assert "default" in option.get_help_record(context)[1], (option.opts, default)
+
+
 def test_alone_it_tells_what_people_come_for(run_cli):
     done = run_cli()
     assert done.exit_code == 0
