@@ -1,7 +1,8 @@
 """One door for plug-ins: built-in and foreign methods are found through entry points.
 
-A package adds a strategy, a predictor, a reader, an agent or an oracle by naming it in its own
-metadata, in the group that the built-ins use too.
+A package adds a strategy, a predictor, a reader or an oracle by naming it in its own metadata, in
+the group that the built-ins use too. An agent needs no code: it is a lens in a panel description,
+or a table of proposals.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def test_dependencies_are_not_held_back(setup):
 
 def test_every_entry_point_leads_somewhere(setup):
     groups = {group for group in setup["options.entry_points"] if group != "console_scripts"}
-    kinds = ("strategies", "predictors", "oracles", "readers", "agents")
+    kinds = ("strategies", "predictors", "oracles", "readers")
     assert groups == {f"mechpert_al.{kind}" for kind in kinds}
     for group in groups:
         for line in setup["options.entry_points"][group].split("\n"):
