@@ -269,7 +269,8 @@ class LoopFile(Settings):
 class CampaignDesign(Settings):
     """``[design]``: how batches are chosen."""
 
-    strategy: Name = "expected_coverage"
+    #: By default expected_coverage; with more than 5,000 candidates facility_location.
+    strategy: Name | None = None
     #: Genes that are never proposed (not expressed, lethal …).
     exclude: tuple[Name, ...] = ()
     #: Genes that every batch measures again, so that batches can be compared.

@@ -14,8 +14,11 @@ import numpy as np
 from mechpert_al.campaign.ordering import Ground, excluded
 from mechpert_al.campaign.state import CampaignState
 from mechpert_al.config import CampaignSettings
-from mechpert_al.consensus.kernel import coverage
-from mechpert_al.design import DesignState, build_strategy
+from mechpert_al.consensus import ConsensusNetwork, Knowledge
+from mechpert_al.consensus.kernel import DENSE_LIMIT
+from mechpert_al.design import DesignState
+from mechpert_al.design.coverage import BY_LINKS
+from mechpert_al.design.strategy import chosen_strategy
 from mechpert_al.effects import EffectTable
 from mechpert_al.prediction.expectation import MIN_ANCHORS, Expectation, expectation, mean_root
 from mechpert_al.prediction.kriging import KrigingRegressor
@@ -172,31 +175,33 @@ def outlook(
         seed=settings.seed,
         round=len(state.rounds) + 1,
     )
-    strategy = build_strategy(settings.design.strategy)
-    kernel = strategy.seen(design).kernel
+    strategy = chosen_strategy(settings.design.strategy, knowledge)
+    seen = strategy.seen(design)
     picks: np.ndarray = np.zeros(0, dtype=int)
     if allowed.size:
         picks = np.array(strategy.select(design, size * N_BATCHES).picks, dtype=int)
 
-    def covered(kernel: np.ndarray, n_picks: int) -> float:
-        return float(coverage(kernel, np.concatenate([design.given, picks[:n_picks]])).mean())
+    def covered(by: Knowledge | ConsensusNetwork, n_picks: int) -> float:
+        return float(by.coverage(np.concatenate([design.given, picks[:n_picks]])).mean())
 
     numbers = [*range(0, len(picks), size), len(picks)]
-    curve = tuple((number, covered(kernel, number)) for number in dict.fromkeys(numbers))
+    curve = tuple((number, covered(seen, number)) for number in dict.fromkeys(numbers))
     following = None
     if picks.size:
         first = min(size, len(picks))
-        kernels = {name: knowledge.agents[name].kernel for name in knowledge.consensus.layers}
+        alone = {name: knowledge.agents[name] for name in knowledge.consensus.layers}
         following = NextBatch(
             first,
             strategy.name,
             tuple(knowledge.genes[i] for i in picks[:first]),
             curve[1][1] - curve[0][1],
-            {name: covered(k, first) - covered(k, 0) for name, k in kernels.items()},
+            {name: covered(one, first) - covered(one, 0) for name, one in alone.items()},
         )
-    now = float(coverage(kernel, measured).mean())
+    now = float(seen.coverage(measured).mean())
     steps = [design.given, np.concatenate([design.given, picks[:size]])]
-    accuracy = None if profiles is None else _accuracy(kernel, measured, profiles, steps)
+    accuracy = None
+    if profiles is not None and not seen.is_large:  # a look at the status takes seconds
+        accuracy = _accuracy(seen.kernel, measured, profiles, steps)
     return Outlook(knowledge.n_genes, now, curve[0][1], curve, following, accuracy)
 
 
@@ -320,6 +325,8 @@ def status_of(
             "the panel or the candidate list has changed since "
             + (f"round {len(state.rounds)} was proposed" if state.rounds else "the campaign began")
         )
+    if ground.knowledge.is_large:
+        said.append(BY_LINKS.format(limit=DENSE_LIMIT))
     counting = {source.effects for sources in state.measured.values() for source in sources}
     said += [
         f"{one.file} was accepted although {difference}"

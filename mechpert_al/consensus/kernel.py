@@ -8,7 +8,7 @@ a Gaussian process over perturbations: prediction and design both condition it o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy import linalg, sparse
@@ -53,11 +53,22 @@ def diffusion_kernel(weights: sparse.sparray | np.ndarray, alpha: float = ALPHA)
 def kernel_by_name(weights: sparse.sparray, genes: Sequence[str]) -> np.ndarray:
     """The diffusion kernel of a network, computed in the order of the genes' names.
 
-    So not even the last digit of a number depends on the order in which genes are listed.
+    So not even the last digit of a number depends on the order in which genes are listed. With
+    very many genes it is a `LargeKernel`, which stands in for an array of which few columns are
+    needed.
     """
+    if is_large(len(genes)):
+        from mechpert_al.consensus.large_kernel import LargeKernel
+
+        return cast(np.ndarray, LargeKernel(weights, genes))
     order = np.argsort(genes)
     place = np.argsort(order)
     return diffusion_kernel(sparse.csr_array(weights)[order][:, order])[np.ix_(place, place)]
+
+
+def is_large(n_genes: int) -> bool:
+    """Whether there are too many genes for a matrix of all pairs."""
+    return n_genes > DENSE_LIMIT
 
 
 def positive_links(weights: Any) -> sparse.csr_array:
@@ -118,4 +129,4 @@ def coverage(
         return np.zeros(len(kernel))
     block = kernel[np.ix_(anchors, anchors)] + np.diag(np.broadcast_to(noise, anchors.shape))
     half = linalg.solve_triangular(linalg.cholesky(block, lower=True), kernel[anchors], lower=True)
-    return np.clip((half**2).sum(axis=0) / np.diag(kernel), 0, 1)
+    return np.clip((half**2).sum(axis=0) / kernel.diagonal(), 0, 1)

@@ -104,5 +104,9 @@ class Layers:
         weights
             For some layers a number from 0; a layer that is not named weighs 0.
         """
-        parts = [weights[name] * self.kernels[name] for name in self.kernels if name in weights]
+        parts = [
+            weights[name] * np.asarray(self.kernels[name])
+            for name in self.kernels
+            if name in weights
+        ]
         return unit_diagonal(np.sum(parts, axis=0))

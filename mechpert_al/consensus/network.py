@@ -18,7 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from mechpert_al.agents.panel import Hypothesis, Panel
-from mechpert_al.consensus.kernel import DENSE_LIMIT, coverage, kernel_by_name, positive_links
+from mechpert_al.consensus.kernel import coverage, is_large, kernel_by_name, positive_links
 from mechpert_al.errors import UsageError
 
 Orientation = Literal["symmetric", "directed", "reversed"]
@@ -173,7 +173,7 @@ class ConsensusNetwork:
     @property
     def is_large(self) -> bool:
         """Whether there are too many genes for a matrix of all pairs."""
-        return self.n_genes > DENSE_LIMIT
+        return is_large(self.n_genes)
 
     def coverage(self, anchors: np.ndarray) -> np.ndarray:
         """What the anchors tell of each gene, 0–1, shape (n_genes,).

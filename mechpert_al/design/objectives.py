@@ -16,6 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from mechpert_al.consensus.kernel import NOISE
+from mechpert_al.consensus.large_kernel import LargeKernel
 
 
 class Run(Protocol):
@@ -102,7 +103,7 @@ class _KernelObjective:
     ) -> None:
         self.kernel = kernel
         self.noise = np.broadcast_to(np.asarray(noise, dtype=np.float64), (len(kernel),))
-        self.variance = np.diag(kernel)
+        self.variance = kernel.diagonal()
         self.values = np.ones(len(kernel)) if values is None else np.asarray(values, dtype=float)
 
     def _residual(self, given: np.ndarray, candidates: np.ndarray) -> _Residual:
@@ -118,6 +119,10 @@ class ExpectedCoverage(_KernelObjective):
 
     def begin(self, given: np.ndarray, candidates: np.ndarray) -> Run:
         """Start from the given anchors (see `Objective`)."""
+        if isinstance(self.kernel, LargeKernel):
+            from mechpert_al.design.large_coverage import LargeCoverageRun
+
+            return LargeCoverageRun(self.kernel, self.noise, self.values, given)
         return _CoverageRun(self, self._residual(given, candidates))
 
 
@@ -296,7 +301,7 @@ class FacilityLocation:
         worth = np.ones(size) if values is None else np.asarray(values, dtype=float)
         self.worth = np.tile(worth / len(links), len(links))
 
-    def begin(self, given: np.ndarray, candidates: np.ndarray) -> Run:
+    def begin(self, given: np.ndarray, candidates: np.ndarray) -> _FacilityRun:
         """Start from the given anchors (see `Objective`)."""
         run = _FacilityRun(self)
         for anchor in given:
