@@ -94,10 +94,10 @@ def situations(
             "method": method[0],
             "n": budget,
             "left_out": left_out.mean(),
+            "deviation": left_out.std(),
             "met": met[scored].mean(),
             "expected": told.mean,
-            "low": told.low,
-            "high": told.high,
+            "error": told.error,
             "root": told.root,
             "slope": np.polyfit(of_test[scored], met[scored], 1)[0],
             "spearman": spearmanr(expected[scored], met[scored])[0],
@@ -170,7 +170,7 @@ def fitted(rows: pd.DataFrame) -> dict[str, float]:
         X * scale.to_numpy()[:, None], rows["met"] * scale, rcond=None
     )[0]
     error = rows["met"] - X @ [level, selected]
-    squares = np.column_stack([np.ones(len(rows)), 1 / rows["n"]])
+    squares = np.column_stack([np.ones(len(rows)), rows["deviation"] ** 2 / rows["n"]])
     floor, spread = np.linalg.lstsq(
         squares * scale.to_numpy()[:, None], error**2 * scale, rcond=None
     )[0]
@@ -194,7 +194,7 @@ def _steps(rows: pd.DataFrame) -> pd.DataFrame:
     """Each situation beside the one before it, of the same unit and method."""
     keys = ["source", "unit", "method"]
     before = rows.groupby(keys).shift(1).add_suffix("_now")
-    return rows.join(before[["n_now", "met_now", "root_now", "expected_now"]]).dropna(
+    return rows.join(before[["n_now", "met_now", "root_now", "expected_now", "error_now"]]).dropna(
         subset="n_now"
     )
 
@@ -207,11 +207,16 @@ def constants(fit: pd.DataFrame) -> str:
     return table(("constant", "fitted", "used"), rows)
 
 
+def _holds(rows: pd.DataFrame) -> pd.Series:
+    """Whether what was met lies in the 90 % interval."""
+    return (rows["met"] - rows["expected"]).abs() <= WIDTH * rows["error"]
+
+
 def held(rows: pd.DataFrame) -> str:
     """How often intervals hold, by source and number of anchors."""
     lines = []
     for (source, n), some in rows.groupby(["source", "n"], sort=False):
-        inside = (some["low"] <= some["met"]) & (some["met"] <= some["high"])
+        inside = _holds(some)
         lines.append(
             (
                 source,
@@ -220,7 +225,7 @@ def held(rows: pd.DataFrame) -> str:
                 f"{inside.mean():.0%}",
                 f"{some['expected'].mean():.3f}",
                 f"{some['met'].mean():.3f}",
-                f"{(some['high'] - some['low']).mean() / 2:.3f}",
+                f"{WIDTH * some['error'].mean():.3f}",
                 f"{some.loc[some['met'] > USEFUL, 'spearman'].median():.2f}",
             )
         )
@@ -235,7 +240,7 @@ def overall(rows: pd.DataFrame) -> str:
     """One sentence a source."""
     told = []
     for source, some in rows.groupby("source", sort=False):
-        inside = (some["low"] <= some["met"]) & (some["met"] <= some["high"])
+        inside = _holds(some)
         useful = some[some["met"] > USEFUL]
         told.append(
             f"{source}: {inside.mean():.1%} of {len(some)} intervals hold "
@@ -249,7 +254,7 @@ def steps_held(rows: pd.DataFrame) -> str:
     """What was expected of the next step, against what was met there."""
     steps = _steps(rows)
     rise = np.log(steps["root"] / steps["root_now"])
-    half = WIDTH * np.sqrt(FLOOR**2 + SPREAD**2 / steps["n_now"] + (AHEAD * rise) ** 2)
+    half = WIDTH * np.hypot(steps["error_now"], AHEAD * rise)
     promised = steps["expected_now"] * np.exp(GROWTH * rise)
     steps = steps.assign(promised=promised, inside=(steps["met"] - promised).abs() <= half)
     lines = [

@@ -32,9 +32,10 @@ LEVEL, SELECTED = 1.14, 1.66
 EVEN = 0.19
 #: How the mean grows with the mean root of the coverage, and how unsure that is (standard deviation
 #: for a rise of the root by a factor e).
-GROWTH, AHEAD = 0.65, 0.15
-#: Standard deviation of the mean met about the mean expected: with many anchors, and times √N.
-FLOOR, SPREAD = 0.02, 0.31
+GROWTH, AHEAD = 0.7, 0.15
+#: Standard deviation of the mean met about the mean expected: with many anchors, and in standard
+#: errors of the left-out mean (anchors are no independent sample).
+FLOOR, SPREAD = 0.02, 1.4
 #: Half a 90 % interval in standard deviations.
 WIDTH = 1.645
 
@@ -47,8 +48,8 @@ class Expectation:
     ----------
     mean
         Expected value, −1 to 1.
-    low, high
-        90 % interval of the mean that will be met.
+    error
+        Standard deviation of what will be met about it.
     n_anchors
         Measured anchors behind it.
     root
@@ -56,10 +57,19 @@ class Expectation:
     """
 
     mean: float
-    low: float
-    high: float
+    error: float
     n_anchors: int
     root: float
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 90 % interval of the mean that will be met."""
+        return max(-1.0, self.mean - WIDTH * self.error)
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 90 % interval of the mean that will be met."""
+        return min(1.0, self.mean + WIDTH * self.error)
 
     def __str__(self) -> str:
         return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
@@ -73,7 +83,8 @@ class Expectation:
             Mean root of the coverage by then.
         """
         rise = np.log(root / self.root) if self.root > 0 and root > 0 else 0.0
-        return _interval(self.mean * np.exp(GROWTH * rise), self.n_anchors, root, AHEAD * rise)
+        mean = min(1.0, self.mean * float(np.exp(GROWTH * rise)))
+        return Expectation(mean, float(np.hypot(self.error, AHEAD * rise)), self.n_anchors, root)
 
     def of_targets(self, roots: np.ndarray) -> np.ndarray:
         """Expected correlation of each target, shape (n_targets,), between −1 and 1.
@@ -110,8 +121,10 @@ def expectation(model: KrigingRegressor) -> Expectation | None:
         return None
     among = model.kernel_[np.ix_(anchors, anchors)]
     met = left_out_correlations(among[None], correlation, model.noise, model.wiener or 0.0)[0]
-    mean = float(met.mean()) * (LEVEL - SELECTED / len(anchors) ** 0.5)
-    return _interval(mean, len(anchors), mean_root(model.kernel_, anchors, anchors))
+    size = len(anchors) ** 0.5
+    mean = float(met.mean()) * (LEVEL - SELECTED / size)
+    error = float(np.hypot(FLOOR, SPREAD * met.std() / size))
+    return Expectation(mean, error, len(anchors), mean_root(model.kernel_, anchors, anchors))
 
 
 def mean_root(kernel: np.ndarray, anchors: np.ndarray, measured: np.ndarray) -> float:
@@ -129,8 +142,3 @@ def mean_root(kernel: np.ndarray, anchors: np.ndarray, measured: np.ndarray) -> 
     others = np.setdiff1d(np.arange(len(kernel)), measured)
     return float(np.sqrt(coverage(kernel, anchors)[others]).mean()) if len(others) else 0.0
 
-
-def _interval(mean: float, n_anchors: int, root: float, ahead: float = 0.0) -> Expectation:
-    half = WIDTH * (FLOOR**2 + SPREAD**2 / n_anchors + ahead**2) ** 0.5
-    mean = float(np.clip(mean, -1, 1))
-    return Expectation(mean, max(-1.0, mean - half), min(1.0, mean + half), n_anchors, root)
