@@ -72,8 +72,8 @@ def check(
 ) -> None:
     """Read the network in FILE and tell what is in it and what was left out."""
     read = _read(file, info, min_score, form, scale)
-    _tell(read)
     if as_json:
+        _tell(read)
         print_json(_document(read, weighted, edges))
         return
     table(["", ""], _summary(read, weighted))
@@ -238,6 +238,8 @@ def _summary(read: PriorNetwork, weighted: bool) -> list[tuple[str, Any]]:
         rows.append(("weights", f"{data.min():g} to {data.max():g}; in shortest paths {use}"))
     rows += [(f"links from {source}", count) for source, count in read.sources.items()]
     rows += [(reason.replace("_", " "), count) for reason, count in read.dropped.items()]
-    if told := _told(read):
-        rows.append(("not letter for letter", f"{len(told)} names"))
+    told = _told(read)
+    rows += [("not letter for letter", line) for line in told[:SHOWN]]
+    if len(told) > SHOWN:
+        rows.append(("", f"… and {len(told) - SHOWN} more names; --json lists all of them"))
     return rows
