@@ -29,6 +29,21 @@ if TYPE_CHECKING:
 N_LOOKED_AT = 40
 
 
+#: Beginnings (in small letters) of well-known files that are no tables.
+FOREIGN = {
+    b"%pdf": "a PDF document",
+    b"\x89png": "an image",
+    b"\xff\xd8\xff": "an image",
+    b"gif8": "an image",
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet or text document",
+    b"\x93numpy": "a NumPy array",
+    b"sqlite format": "a database",
+    b"rdx": "an R data file",
+}
+
+
 @dataclass(frozen=True)
 class TextFile:
     """A text file and its beginning.
@@ -59,6 +74,7 @@ class TextFile:
         """
         if not path.is_file():
             raise DataError(f"{path}: there is no such file", "Look at the path for a misspelling.")
+        _refuse_foreign(path)
         member = _member(path) if zipfile.is_zipfile(path) else ""
         with _opened(path, member) as file:
             lines = []
@@ -228,6 +244,18 @@ def numbers(column: pd.Series, path: object) -> np.ndarray:
             "Every row needs its number; remove the column if it is not meant.",
         )
     return values
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Refuse what begins as a well-known file that is no table."""
+    with path.open("rb") as file:
+        start = file.read(16).lstrip().lower()
+    for beginning, what in FOREIGN.items():
+        if start.startswith(beginning):
+            raise DataError(
+                f"{path}: {what}, expected a text table",
+                "Give the table itself, as text (CSV or TSV).",
+            )
 
 
 def _member(path: Path) -> str:

@@ -426,3 +426,20 @@ def test_many_rows_are_read_in_chunks(write_text: Write, monkeypatch: pytest.Mon
     rows += [[name, f"G{i}", str(i)] for name in ("MED1", "UBL5") for i in range(5)]
     table, _ = convert(write_text(text(rows)))
     np.testing.assert_array_equal(table.values, np.float32([range(5)] * 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "what"),
+    [
+        ("paper.pdf", b"%PDF-1.4\n%\xe2\xe3", "a PDF document"),
+        ("figure.png", b"\x89PNG\r\n\x1a\n", "an image"),
+        ("photo.jpg", b"\xff\xd8\xff\xe0aaaa", "an image"),
+        ("saved.csv", b"\n<!DOCTYPE html><html>404</html>", "a web page"),
+        ("old.xls", b"\xd0\xcf\x11\xe0\xa1\xb1", "an old spreadsheet"),
+    ],
+)
+def test_what_is_no_table_is_called_by_its_name(
+    write_text: Write, name: str, start: bytes, what: str
+) -> None:
+    with pytest.raises(DataError, match=f"{name}: {what}.*, expected a text table"):
+        convert(write_text(start, name))
