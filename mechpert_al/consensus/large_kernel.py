@@ -32,8 +32,9 @@ BLOCK = 64
 class LargeKernel:
     """Centred diffusion kernel of unit diagonal, as `diffusion_kernel`, without its n² numbers.
 
-    It stands in for an array where a few columns are needed: ``kernel[np.ix_(rows, columns)]`` and
-    ``kernel[anchors]`` are as of the array, and so are its length and `diagonal`. What would need
+    It stands in for an array where a few columns are needed: ``kernel[np.ix_(rows, columns)]``,
+    ``kernel[:, columns]`` and ``kernel[anchors]`` are as of the array, and so are its length and
+    `diagonal`. What would need
     the whole raises a `UsageError`.
 
     Among the genes of one call of `columns` the kernel is exact to 1e-8. The row of any other gene
@@ -52,14 +53,16 @@ class LargeKernel:
     """
 
     def __init__(self, weights: sparse.sparray, genes: Sequence[str], alpha: float = ALPHA) -> None:
-        links = positive_links(weights)
         by_name = np.argsort(np.asarray(genes))
+        links = positive_links(sparse.csr_array(weights)[by_name][:, by_name])
+        links.sort_indices()
+        is_linked = np.asarray(links.sum(axis=1)).ravel() > 0
         self.size = len(by_name)
         #: The linked genes, by name; everything inside is in their order.
-        self.linked = by_name[np.asarray(links.sum(axis=1)).ravel()[by_name] > 0]
+        self.linked = by_name[is_linked]
         self.place = np.full(self.size, -1)
         self.place[self.linked] = np.arange(len(self.linked))
-        links = links[self.linked][:, self.linked]
+        links = links[is_linked][:, is_linked]
         scale = sparse.diags_array(1 / np.sqrt(links.sum(axis=1)))
         self.walk = sparse.csr_array(alpha * (scale @ links @ scale))
         self._last: tuple[bytes, np.ndarray] = (b"", np.zeros((self.size, 0)))
@@ -196,9 +199,10 @@ class LargeKernel:
     # ------------------------------------------------------------------ in place of an array
     def __getitem__(self, places: Any) -> np.ndarray:
         if isinstance(places, tuple):
-            rows, columns = (np.ravel(one) for one in places)
-            if len(columns) <= MOST:
-                return self.columns(columns)[rows]
+            rows, columns = places
+            if np.size(columns) <= MOST:
+                found = self.columns(np.ravel(columns))
+                return found[rows if isinstance(rows, slice) else np.ravel(rows)]
         elif np.ndim(places) == 1 and len(places) <= MOST:
             return self.columns(places).T
         self._whole()
