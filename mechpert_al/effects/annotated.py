@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mechpert_al.effects import tenx, text_counts
+from mechpert_al.effects import tenx, text_counts, zarr_store
 from mechpert_al.effects.cell_table import Frame, read_cell_table
 from mechpert_al.effects.stored_matrix import StoredMatrix
 from mechpert_al.errors import DataError
@@ -261,6 +261,10 @@ class AnnotatedFile:
             )
         return matrix
 
+    def gaps(self) -> tuple[str, ...]:
+        """What was read as zeros because a store says nothing of it, one sentence each."""
+        return self._file.gaps() if isinstance(self._file, zarr_store.Stored) else ()
+
     def note(self, key: str) -> str | None:
         """The text stored in ``uns`` under that key, or None."""
         if "uns" not in self.root or key not in self.root["uns"]:
@@ -288,12 +292,7 @@ def _opened(path: Path) -> Any:
     if path.is_dir() and tenx.market_file(path) is not None:
         return tenx.MarketFolder(path)
     if path.is_dir():
-        import zarr
-
-        try:
-            return zarr.open_group(path, mode="r")
-        except (FileNotFoundError, ValueError) as error:
-            raise DataError(f"{path}: no zarr store ({error})") from error
+        return zarr_store.opened(path)
     import h5py
 
     try:

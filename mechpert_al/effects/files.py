@@ -66,6 +66,8 @@ def read_with_report(path: str | Path) -> tuple[EffectTable, ConversionReport | 
             _info(file.note(KEY), str(path)),
             str(path),
         )
+        for gap in file.gaps():  # nobody would be told
+            raise DataError(gap, "Copy the store again, as a whole, or convert it first.")
     return table, None
 
 

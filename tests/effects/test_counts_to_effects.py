@@ -459,20 +459,6 @@ def test_obs_of_oldest_anndata(tmp_path: Path, screen: Screen, write_cells: Writ
     assert table.content_hash == convert(write_cells(counts, labels, genes))[0].content_hash
 
 
-@pytest.mark.filterwarnings("ignore:.*zarr")
-@pytest.mark.parametrize("version", [2, 3])
-def test_zarr(tmp_path: Path, screen: Screen, write_cells: Write, version: int) -> None:
-    import anndata
-
-    counts, labels, genes = screen
-    path = write_cells(counts, labels, genes)
-    with anndata.settings.override(zarr_write_format=version):
-        anndata.read_h5ad(path).write_zarr(tmp_path / "cells.zarr")
-    table, report = convert(tmp_path / "cells.zarr")
-    assert table.content_hash == convert(path)[0].content_hash
-    assert len(report.sha256) == 64
-
-
 def test_embeddings_are_not_read(write_cells: Write, screen: Screen) -> None:
     counts, labels, genes = screen
     path = write_cells(counts, labels, genes)

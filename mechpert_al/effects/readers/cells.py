@@ -61,7 +61,8 @@ def effects_of_cells(
     with AnnotatedFile(path, options.layer, options.guide_calls) as file:
         screen = _Screen.read(file, options, measure)
         sums = measure.add_up(file.matrix(options.layer), screen.plan(), file.names_at)
-    return _Effects(path, options, measure, screen, sums).table_and_report(why)
+        gaps = file.gaps()
+    return _Effects(path, options, measure, screen, sums, gaps).table_and_report(why)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +113,7 @@ class _Effects:
     measure: CellMeasure
     screen: _Screen
     sums: GroupSums
+    gaps: tuple[str, ...]
 
     def table_and_report(self, why: str) -> tuple[EffectTable, ConversionReport]:
         self._refuse_empty_controls()
@@ -202,7 +204,7 @@ class _Effects:
         return f"Control: {labels} ({how}), {n_control} cells."
 
     def _notes(self) -> list[str]:
-        notes = [*self.screen.notes]
+        notes = [*self.screen.notes, *self.gaps]
         if self.options.shrink:
             notes.append("Effects were shrunk towards 0 by their standard errors.")
         return notes

@@ -48,7 +48,7 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
         is_bulk = is_replogle_bulk(file)
         has_errors = "standard_error" in file.layers
         errors = file.matrix("standard_error").dense() if has_errors else None
-        place = str(path)
+        place, gaps = str(path), file.gaps()
     infinite = options.infinite or ("missing" if is_bulk else "error")
     values, notes = _finite(values, rows, readouts.names, infinite, place)
     effects = pooled(values, rows.code, rows.weights, len(rows.names)).astype(np.float32)
@@ -59,7 +59,7 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
     if not options.keep_own_readout:
         effects = without_own_readouts(effects, rows.names, own)
     report = report_of_rows(path, "effects", why, rows, readouts)
-    report = replace(report, knock_downs=downs, notes=(*report.notes, *notes))
+    report = replace(report, knock_downs=downs, notes=(*report.notes, *notes, *gaps))
     info = rows.info(report, BULK_NORMALISATION if is_bulk else None, options)
     cells = rows.cells_of_names
     return EffectTable(rows.names, readouts.names, effects, cells, errors, info), report

@@ -54,6 +54,7 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
         values = _values(file, options, readouts)
         batch_names, batch = batches_of(file, options.batch)
         notes = () if options.batch else _batch_note(file, rows)
+        gaps = file.gaps()
     totals = values.sum(axis=1, dtype=np.float64)
     rows = rows.without(totals == 0).with_enough_cells(options.min_cells, place)
     values *= (TARGET_TOTAL / np.where(totals > 0, totals, 1))[:, None].astype(np.float32)
@@ -71,7 +72,7 @@ def read(path: Path, options: ConvertOptions, why: str) -> tuple[EffectTable, Co
         unmatched_batches=_unmatched(control, rows, batch, batch_names),
         knock_downs=downs,
     )
-    report = replace(report, notes=(*report.notes, *notes))
+    report = replace(report, notes=(*report.notes, *notes, *gaps))
     info = rows.info(report, NORMALISATION, options)
     return EffectTable(rows.names, readouts.names, effects, rows.cells_of_names, None, info), report
 
