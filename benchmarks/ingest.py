@@ -22,12 +22,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 SEED = 20_260_101
 BLOCK = 10_000
+#: Stored numbers that are copied at a time.
+STEP = 1 << 20
 #: What is computed → who → how. Each leaves ``names`` (rows) and ``found`` (rows × genes).
 RUNS: dict[str, dict[str, str]] = {
     "counts to effects": {
@@ -82,20 +85,14 @@ np.savez({out!r}, names=np.array(names, dtype=str), found=found)
 
 
 def write_cells(
-    path: Path,
-    n_cells: int,
-    n_genes: int,
-    n_perturbations: int,
-    density: float,
-    form: str,
-    compression: str | None = None,
+    path: Path, n_cells: int, n_genes: int, n_perturbations: int, density: float, form: str
 ) -> None:
     """Write cells in AnnData's layout, never more than a block of them in memory."""
     rng = np.random.default_rng(SEED)
     per_cell = int(density * n_genes)
     with h5py.File(path, "w") as file:
         if form == "csr":
-            _write_csr(file, rng, n_cells, n_genes, per_cell, compression)
+            _write_csr(file, rng, n_cells, n_genes, per_cell)
         else:
             _write_dense(file, rng, n_cells, n_genes, per_cell)
         codes = rng.integers(0, n_perturbations + 1, n_cells).astype(np.int16)
@@ -113,20 +110,15 @@ def write_cells(
 
 
 def _write_csr(
-    file: h5py.File,
-    rng: np.random.Generator,
-    n_cells: int,
-    n_genes: int,
-    per_cell: int,
-    compression: str | None,
+    file: h5py.File, rng: np.random.Generator, n_cells: int, n_genes: int, per_cell: int
 ) -> None:
     matrix = file.create_group("X")
     matrix.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
     matrix.attrs["shape"] = np.array([n_cells, n_genes])
     size = (n_cells * per_cell,)
-    stored = {"dtype": "int32", "chunks": (min(1 << 20, *size),), "compression": compression}
-    data = matrix.create_dataset("data", size, **stored)
-    indices = matrix.create_dataset("indices", size, **stored)
+    chunk = (min(1 << 20, *size),)
+    data = matrix.create_dataset("data", size, "int32", chunks=chunk)
+    indices = matrix.create_dataset("indices", size, "int32", chunks=chunk)
     matrix["indptr"] = np.arange(n_cells + 1, dtype=np.int64) * per_cell
     for start in range(0, n_cells, BLOCK):
         n_rows = min(BLOCK, n_cells - start)
@@ -167,6 +159,22 @@ def _write_texts(group: h5py.Group, name: str, texts: list[str]) -> None:
     group[name].attrs.update({"encoding-type": "string-array", "encoding-version": "0.2.0"})
 
 
+def compressed(path: Path, place: Path) -> None:
+    """Write the cells of an .h5ad file again, the matrix compressed by gzip."""
+    with h5py.File(path) as file, h5py.File(place, "w") as root:
+        root.attrs.update(file.attrs)
+        for frame in ("obs", "var"):
+            file.copy(frame, root)
+        matrix = root.create_group("X")
+        matrix.attrs.update(file["X"].attrs)
+        for name, stored in file["X"].items():
+            step = min(STEP, stored.shape[0])
+            to = matrix.create_dataset(
+                name, stored.shape, stored.dtype, chunks=(step,), compression="gzip"
+            )
+            _copy(stored, to)
+
+
 def as_zarr(path: Path, place: Path) -> None:
     """Write the cells of an .h5ad file as a zarr store, the matrix in blocks."""
     import zarr
@@ -182,11 +190,14 @@ def as_zarr(path: Path, place: Path) -> None:
         matrix.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
         matrix.attrs["shape"] = shape
         for name, stored in file["X"].items():
-            length = stored.shape[0]
-            step = min(1 << 20, length)
-            to = matrix.create_array(name, shape=(length,), dtype=stored.dtype, chunks=(step,))
-            for start in range(0, length, step):
-                to[start : start + step] = stored[start : start + step]
+            step = min(STEP, stored.shape[0])
+            to = matrix.create_array(name, shape=stored.shape, dtype=stored.dtype, chunks=(step,))
+            _copy(stored, to)
+
+
+def _copy(stored: Any, to: Any) -> None:
+    for start in range(0, stored.shape[0], STEP):
+        to[start : start + STEP] = stored[start : start + STEP]
 
 
 def measured(code: str, path: Path, out: Path) -> dict[str, float]:
@@ -206,34 +217,40 @@ def size_of(path: Path) -> int:
     return sum(part.stat().st_size for part in parts)
 
 
+STORES = {"h5ad, gzip": compressed, "zarr": as_zarr}
+
+
 def grown(
     cells: list[int], n_genes: int, n_perturbations: int, density: float
-) -> list[dict[str, float | str]]:
+) -> list[dict[str, Any]]:
     """Our counts → effects on more and more cells, in each of the stores."""
-    rows: list[dict[str, float | str]] = []
+    rows = []
     for n_cells in cells:
-        found = {}
-        for store, compression in (("h5ad", None), ("h5ad, gzip", "gzip"), ("zarr", None)):
-            with tempfile.TemporaryDirectory() as folder:
-                path, out = Path(folder) / "cells.h5ad", Path(folder) / "found.npz"
-                write_cells(path, n_cells, n_genes, n_perturbations, density, "csr", compression)
-                if store == "zarr":
-                    plain, path = path, path.with_suffix(".zarr")
-                    as_zarr(plain, path)
-                    plain.unlink()
-                size = size_of(path) / 1e9
+        with tempfile.TemporaryDirectory() as folder:
+            plain, out = Path(folder) / "cells.h5ad", Path(folder) / "found.npz"
+            write_cells(plain, n_cells, n_genes, n_perturbations, density, "csr")
+            first = None
+            for store, write in {"h5ad": None, **STORES}.items():
+                path = plain
+                if write is not None:
+                    path = Path(folder) / ("cells.zarr" if store == "zarr" else "gzip.h5ad")
+                    write(plain, path)
                 one = measured(RUNS["counts to effects"]["mechpert-al"], path, out)
                 with np.load(out) as result:
-                    found[store] = result["found"]
-            same = np.array_equal(found[store], found["h5ad"], equal_nan=True)
-            rows.append({"cells": n_cells, "store": store, "file_gb": size, **one, "same": same})
-            print(
-                f"{n_cells:9,d} cells, {store:10s} {size:5.2f} GB   {one['seconds']:6.1f} s "
-                f"({one['cpu_seconds']:.1f} s of processor)   {one['peak_gb']:5.3f} GB peak   "
-                f"{'same effects' if same else 'OTHER EFFECTS'}",
-                file=sys.stderr,
-                flush=True,
-            )
+                    found = result["found"]
+                first = found if first is None else first
+                is_same = np.array_equal(found, first, equal_nan=True)
+                size = size_of(path) / 1e9
+                rows.append(
+                    {"cells": n_cells, "store": store, "file_gb": size, **one, "same": is_same}
+                )
+                print(
+                    f"{n_cells:9,d} cells, {store:10s} {size:5.2f} GB   {one['seconds']:6.1f} s "
+                    f"({one['cpu_seconds']:.1f} s of processor)   {one['peak_gb']:5.3f} GB peak   "
+                    f"{'same effects' if is_same else 'OTHER EFFECTS'}",
+                    file=sys.stderr,
+                    flush=True,
+                )
     return rows
 
 
