@@ -194,9 +194,7 @@ def _steps(rows: pd.DataFrame) -> pd.DataFrame:
     """Each situation beside the one before it, of the same unit and method."""
     keys = ["source", "unit", "method"]
     before = rows.groupby(keys).shift(1).add_suffix("_now")
-    return rows.join(before[["n_now", "met_now", "root_now", "expected_now", "error_now"]]).dropna(
-        subset="n_now"
-    )
+    return rows.join(before.drop(columns="by_tenth_now")).dropna(subset="n_now")
 
 
 def constants(fit: pd.DataFrame) -> str:
@@ -295,7 +293,7 @@ def reliability_figure(rows: pd.DataFrame) -> alt.Chart:
             color=alt.Color(
                 "data", scale=alt.Scale(range=["#0072b2", "#d55e00", "#009e73"]), title=None
             ),
-            shape=alt.Shape("data", title=None),
+            shape=alt.Shape("data", legend=None),
         )
     )
     return styled(sized(line + curve, PAPER), PAPER)
