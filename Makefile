@@ -22,7 +22,7 @@ lint: $(VENV)/installed-dev  ## ruff, mypy, the direction of imports
 	$(BIN)/lint-imports
 
 bench: $(VENV)/installed-bench  ## speed and memory, against peers
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks/results.py
 
 docs: $(VENV)/installed-docs  ## build/docs/index.html
 	$(BIN)/sphinx-build -W --keep-going docs build/docs

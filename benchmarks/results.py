@@ -1,0 +1,114 @@
+"""All comparisons in one table: runs them one after the other and writes benchmarks/RESULTS.md.
+
+    python benchmarks/results.py [--quick] [--only startup scale peers ingest]
+
+``--quick`` takes small inputs and few repetitions, to see that everything runs. What needs a server
+(ask.py, prompting.py) or the data (main_job.py) is run on its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import peers
+import scale
+import startup
+from timing import OURS, Row, Spread, machine, table
+
+HERE = Path(__file__).parent
+FIGURES = HERE.parent / "docs" / "figures"
+LIBRARIES = (
+    "mechpert-al", "numpy", "scipy", "scikit-learn", "rustworkx", "networkx", "modAL-python",
+    "apricot-select", "scikit-activeml", "igraph", "scanpy", "decoupler",
+)  # fmt: skip
+HEAD = """\
+# Benchmarks
+
+Written by `make bench` (`python benchmarks/results.py`) on {date}.
+
+{machine}. {versions}.
+
+Seconds by the clock and of the processor: median of the repetitions, with the smallest and the
+largest. *Times ours* is processor time, taken within each repetition; below 1 the other is faster.
+Inputs are made up (`benchmarks/generated.py`), the same for all in a row.
+
+"""
+
+
+def ingestion(is_quick: bool) -> list[Row]:
+    """Counts → effects and plain sums, from what ingest.py prints."""
+    sizes = ["--cells", "20000" if is_quick else "200000", "--genes", "2000"] if is_quick else []
+    done = subprocess.run(
+        [sys.executable, str(HERE / "ingest.py"), "--json", *sizes],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    on = f"{told['options']['cells']} cells × {told['options']['genes']} genes"
+    rows = []
+    for what, found in told["results"].items():
+        for who, one in found.items():
+            wall, cpu = (Spread.of([one[key]]) for key in ("seconds", "cpu_seconds"))
+            ratio = Spread.of([one["cpu_seconds"] / found[OURS]["cpu_seconds"]])
+            note = f"{one['difference']:.0e} from ours at most"
+            theirs = who != OURS
+            rows.append(
+                Row(what, on, who, wall, cpu, ratio if theirs else None, one["peak_gb"],
+                    note if theirs else "")
+            )  # fmt: skip
+    return rows
+
+
+def sections(is_quick: bool) -> dict[str, tuple[str, Callable[[], list[Row]]]]:
+    """Title and rows of each part."""
+    sizes, n = ((500, 1000), 300) if is_quick else (scale.SIZES, 1000)
+    runs = 1 if is_quick else 3
+    return {
+        "startup": ("What a person waits for", lambda: startup.rows(runs)),
+        "scale": ("Planning against the number of candidates", lambda: scale.rows(sizes)),
+        "peers": ("Beside other libraries", lambda: peers.rows(n, runs)),
+        "ingest": ("Taking in counts", lambda: ingestion(is_quick)),
+    }
+
+
+def versions(names: Sequence[str] = LIBRARIES) -> str:
+    """What is installed of them."""
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f"{name} not installed")
+    return ", ".join(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small inputs, one repetition")
+    parser.add_argument("--only", nargs="+", help="parts to run")
+    parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
+    options = parser.parse_args()
+    today = datetime.datetime.now(datetime.UTC).date()
+    text = HEAD.format(date=today, machine=machine(), versions=versions())
+    for name, (title, rows) in sections(options.quick).items():
+        if options.only and name not in options.only:
+            continue
+        print(title, file=sys.stderr, flush=True)
+        found = rows()
+        text += f"## {title}\n\n{table(found)}\n"
+        if name == "scale" and not options.quick:
+            scale.draw(found, FIGURES)
+            text += "![Cost against size](../docs/figures/planning-cost.svg)\n\n"
+        if name == "peers" and peers.missing():
+            text += f"Not installed, and so not compared: {', '.join(peers.missing())}.\n\n"
+    options.out.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
