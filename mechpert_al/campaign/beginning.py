@@ -26,7 +26,7 @@ seed = {seed}
 path = {panel}
 {network}
 [design]
-# strategy = "expected_coverage"
+# strategy = "expected_coverage"  # the default; above 5,000 candidates facility_location
 # exclude = ["GENE"]       # never proposed: not expressed, lethal …
 # bridging = ["GENE"]      # measured again in every batch
 # cost = "costs.csv"       # columns gene, cost and, if wanted, group
