@@ -12,7 +12,6 @@ import numpy as np
 from mechpert_al.agents.panel import Panel, read_panel
 from mechpert_al.campaign import Campaign
 from mechpert_al.campaign.status import Status
-from mechpert_al.consensus.kernel import coverage
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.datasets import resolve
 from mechpert_al.evaluation.inputs import digest
@@ -82,7 +81,7 @@ class Story:
         """Expected explained fraction of each gene once these are measured."""
         index = self.knowledge.consensus.index
         rows = [index[gene] for gene in genes if gene in index]
-        return coverage(self.knowledge.kernel, np.array(rows, dtype=int))
+        return self.knowledge.coverage(np.array(rows, dtype=int))
 
     @cached_property
     def anchors(self) -> np.ndarray:
