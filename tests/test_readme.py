@@ -34,7 +34,9 @@ def commands() -> list[str]:
     found: dict[str, None] = {}
     for page in PAGES:
         text = (ROOT / page).read_text()
-        blocks = re.findall(r"```\n(.*?)```", text, flags=re.DOTALL)
+        fenced = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+        blocks = [block for language, block in fenced.findall(text) if language != "python"]
+        text = fenced.sub("", text)
         lines = [line.strip() for block in blocks for line in block.splitlines()]
         lines += re.findall(r"`([^`\n]+)`", text)
         for line in lines:
