@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.design.greedy import Limits, Selection, greedy
 from mechpert_al.design.objectives import Objective
 from mechpert_al.errors import UsageError
+from mechpert_al.estimator import Estimator
 from mechpert_al.plugins import named, names
 from mechpert_al.prediction.base import candidate_numbers
 
@@ -88,7 +88,7 @@ class DesignState:
         return random_generator(self.seed, self.round, *purpose)
 
 
-class Strategy(BaseEstimator):
+class Strategy(Estimator):
     """Base of the strategies.
 
     A subclass names itself and gives an `objective`; or it overrides `select` altogether.

@@ -8,16 +8,17 @@ because only the deviation says what is special about a perturbation.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
+
+from mechpert_al.estimator import Estimator
 
 #: How strongly a readout's mean is drawn to the grand mean where anchors did not measure it.
 CENTRE_SHRINKAGE = 1.0
 
 
-class ProfileRegressor(RegressorMixin, BaseEstimator):
+class ProfileRegressor(Estimator):
     """Base of the predictors: stores the anchors, their centre and their deviations.
 
     A subclass implements `_fit` (may do nothing), `_deviation` and `weights`. It never meets an
@@ -44,7 +45,7 @@ class ProfileRegressor(RegressorMixin, BaseEstimator):
     #: evaluation may then work in fewer dimensions. False is always safe.
     is_rotation_equivariant = True
 
-    def fit(self, X: Any, y: Any) -> ProfileRegressor:
+    def fit(self, X: Any, y: Any) -> Self:
         """Take the measured profiles.
 
         Parameters
@@ -106,6 +107,21 @@ class ProfileRegressor(RegressorMixin, BaseEstimator):
     def _deviation(self, targets: np.ndarray) -> np.ndarray:
         """The same over the measured readouts, for candidate numbers of shape (n_targets,)."""
         raise TypeError(f"{type(self).__name__} does not say how it predicts")
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² of the predicted profiles, as scikit-learn's model selection asks for it."""
+        from sklearn.metrics import r2_score
+
+        return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import RegressorTags
+
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "regressor"
+        tags.regressor_tags = RegressorTags()
+        tags.target_tags.required = True
+        return tags
 
     def weights(self, X: Any) -> np.ndarray:
         """What each anchor's deviation counts for each target, shape (n_targets, n_anchors)."""
