@@ -50,6 +50,8 @@ class ScoreTable:
                     self._table(cell, metric)[one.split.number, columns] = values
         self.bootstrap = CrossedBootstrap.draw(len(self.splits), len(self.genes), protocol.seed)
         self._draws: dict[tuple[Cell, str], np.ndarray] = {}
+        self._means: dict[tuple[Cell, str], float] = {}
+        self._group_of = {name: build_strategy(name).group for name in protocol.designs}
 
     def _table(self, cell: Cell, metric: str) -> np.ndarray:
         shape = (len(self.splits), len(self.genes))
@@ -63,9 +65,11 @@ class ScoreTable:
 
     def mean(self, cell: Cell, metric: str) -> float:
         """Mean over all scored targets and splits."""
-        values = self.scores[cell, metric]
-        known = ~np.isnan(values)
-        return float(values[known].mean()) if known.any() else np.nan
+        if (cell, metric) not in self._means:
+            values = self.scores[cell, metric]
+            known = ~np.isnan(values)
+            self._means[cell, metric] = float(values[known].mean()) if known.any() else np.nan
+        return self._means[cell, metric]
 
     @cached_property
     def listed(self) -> list[Cell]:
@@ -78,7 +82,7 @@ class ScoreTable:
 
     def group(self, name: str) -> list[str]:
         """The compared strategies of one group."""
-        return [s for s in self.protocol.designs if build_strategy(s).group == name]
+        return [strategy for strategy, group in self._group_of.items() if group == name]
 
     # ------------------------------------------------------------------ rows
     def summary(self) -> Iterator[dict[str, Any]]:

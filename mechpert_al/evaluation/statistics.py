@@ -7,7 +7,7 @@ bootstrap, Owen & Eckles 2012).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,6 +30,8 @@ class CrossedBootstrap:
 
     split_weights: np.ndarray
     gene_weights: np.ndarray
+    #: Summed weights of what is known, by what is known: nearly all tables have the same gaps.
+    _masses: dict[bytes, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def draw(
@@ -57,7 +59,10 @@ class CrossedBootstrap:
         """
         known = ~np.isnan(scores)
         total = self._weighted(np.where(known, scores, 0))
-        mass = self._weighted(known.astype(np.float64))
+        gaps = known.tobytes()
+        if gaps not in self._masses:
+            self._masses[gaps] = self._weighted(known.astype(np.float64))
+        mass = self._masses[gaps]
         return np.where(mass > 0, total / np.where(mass > 0, mass, 1), np.nan)
 
     def _weighted(self, table: np.ndarray) -> np.ndarray:
