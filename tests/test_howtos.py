@@ -109,4 +109,5 @@ def test_a_howto_is_short(page: Path) -> None:
 
 
 def test_there_is_one_for_each_kind() -> None:
-    assert {page.stem for page in PAGES} == {"howto_agent", "howto_reader", "howto_strategy"}
+    kinds = {"howto_agent", "howto_large", "howto_reader", "howto_strategy"}
+    assert {page.stem for page in PAGES} == kinds
