@@ -184,6 +184,9 @@ def prediction(known: Knowledge, repetitions: int) -> list[Row]:
     class Given(Kernel):
         """A kernel that is known, by numbers of candidates."""
 
+        def __init__(self) -> None:  # scikit-learn looks for one
+            pass
+
         def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
             one, other = (np.asarray(z, dtype=int).ravel() for z in (X, X if Y is None else Y))
             return kernel[np.ix_(one, other)]
