@@ -37,8 +37,8 @@ Written by `make bench` (`python benchmarks/results.py`) on {date}.
 
 Seconds by the clock and of the processor: median of the repetitions, with the smallest and the
 largest. *Times ours* is processor time, taken within each repetition; below 1 the other is faster.
-Inputs are made up (`benchmarks/generated.py`), the same for all in a row. Peak memory is that of the
-process so far; a command's is reported no lower than that of the process that started it.
+Inputs are made up (`benchmarks/generated.py`), the same for all in a row. Peak memory is that of
+the process so far; a command's is reported no lower than that of the process that started it.
 
 """
 
