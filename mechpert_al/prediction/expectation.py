@@ -141,4 +141,3 @@ def mean_root(kernel: np.ndarray, anchors: np.ndarray, measured: np.ndarray) -> 
     """
     others = np.setdiff1d(np.arange(len(kernel)), measured)
     return float(np.sqrt(coverage(kernel, anchors)[others]).mean()) if len(others) else 0.0
-

@@ -48,4 +48,3 @@ def left_out_correlations(
     is_told = sizes > 1e-12
     scale = np.sqrt(np.where(is_told, sizes, 1) * np.maximum(np.diag(correlation), 1e-12))
     return np.where(is_told, with_truth / scale, 0)
-
