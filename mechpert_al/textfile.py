@@ -35,7 +35,7 @@ FOREIGN = {
     b"\x89png": "an image",
     b"\xff\xd8\xff": "an image",
     b"gif8": "an image",
-    b"<!doctype": "a web page",
+    b"<!doctype html": "a web page",
     b"<html": "a web page",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet or text document",
     b"\x93numpy": "a NumPy array",
