@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -172,6 +173,9 @@ class _Skips:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # begun in the background of a shell: commands under test would not hear Ctrl-C either
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     unknown = _required() - set(NEEDY)
     if unknown:
         raise pytest.UsageError(f"{NO_SKIP}: {', '.join(sorted(unknown))} is none of {NEEDY}")
