@@ -31,7 +31,10 @@ _share = click.FloatRange(0, 1)
 @click.option("--hallucination", type=_share, help="Share of the proposals that name no gene.")
 @click.option("--calibration", type=_share, help="0: confidences say nothing; 1: all they can.")
 @click.option("--agreement", type=_share, help="Correlation between two agents' decisions.")
-@click.option("--agents", "n_agents", type=click.IntRange(min=1), help="Number of agents.")
+@click.option(
+    "--agents", "n_agents", type=click.IntRange(min=1),
+    help="Number of agents.  [default: those of the panel; 3 without one]",
+)  # fmt: skip
 @click.option(
     "--anchors", type=click.IntRange(min=2), default=50, show_default=True, help="Genes to measure."
 )
@@ -43,8 +46,15 @@ _share = click.FloatRange(0, 1)
     "--gain", type=click.FloatRange(0, min_open=True), default=10, show_default=True,
     help="Gain over random that is wanted, in per cent.",
 )  # fmt: skip
-@click.option("--genes", type=click.IntRange(50, 9999), help="Candidates of a lab.")
-@click.option("--labs", type=click.IntRange(min=4), help="Virtual labs; more: narrower intervals.")
+@click.option(
+    "--genes", type=click.IntRange(50, 9999),
+    help="Candidates of a lab.  [default: those of the screen; 300 without one]",
+)  # fmt: skip
+@click.option(
+    "--labs", type=click.IntRange(min=4),
+    help="Virtual labs; more: narrower intervals.  [default: 24; 12 if fitted to a screen; "
+    "60 with --ask-again]",
+)  # fmt: skip
 @click.option(
     "--check", "with_check", is_flag=True,
     help="Compare with what the screen and the panel show: planned against met.",
