@@ -249,7 +249,7 @@ def numbers(column: pd.Series, path: object) -> np.ndarray:
 def _refuse_foreign(path: Path) -> None:
     """Refuse what begins as a well-known file that is no table."""
     with path.open("rb") as file:
-        start = file.read(16).lstrip().lower()
+        start = file.read(64).lstrip().lower()
     for beginning, what in FOREIGN.items():
         if start.startswith(beginning):
             raise DataError(

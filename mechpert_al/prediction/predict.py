@@ -18,7 +18,7 @@ from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import UsageError
 from mechpert_al.networks import PriorNetwork
 from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR, build_predictor
-from mechpert_al.prediction.expectation import Expectation, expectation
+from mechpert_al.prediction.expectation import MIN_ANCHORS, Expectation, expectation
 from mechpert_al.prediction.kriging import KrigingRegressor
 
 if TYPE_CHECKING:
@@ -103,8 +103,9 @@ class Prediction:
         """What to expect of the predictions, in words."""
         if self.expectation is None:
             return (
-                f"What is expected of each target is what {self.predictor} promises of itself: "
-                f"too little is measured ({len(self.anchors)} anchors) to check it."
+                "What is expected of each target is the panel's own promise, unchecked: a check "
+                f"takes kriging and {MIN_ANCHORS} anchors with readouts in common (here: "
+                f"{self.predictor}, {len(self.anchors)} anchors)."
             )
         return (
             f"Expected mean correlation over all unmeasured candidates: {self.expectation} (90 % "

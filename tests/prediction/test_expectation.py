@@ -126,5 +126,6 @@ def test_a_prediction_says_what_to_expect_of_it() -> None:
     assert expected.mean() == pytest.approx(told.expectation.mean)
     few = predict(effects.take(list(effects.perturbations[:5])), KNOWN)
     assert few.expectation is None
-    assert "5 anchors" in few.promise
+    assert "(here: kriging, 5 anchors)" in few.promise
+    assert "(here: neighbours, 20 anchors)" in predict(some, KNOWN, predictor="neighbours").promise
     np.testing.assert_allclose(few.expected_correlation, np.sqrt(few.coverage))
