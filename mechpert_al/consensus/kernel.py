@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 from scipy import linalg, sparse
+from scipy.linalg import lapack
 
 #: How far the diffusion reaches: the share of a walk that goes on at each step.
 ALPHA = 0.98
@@ -82,13 +83,38 @@ def positive_links(weights: Any) -> sparse.csr_array:
 
 def _diffused(links: np.ndarray, alpha: float) -> np.ndarray:
     scale = 1 / np.sqrt(links.sum(axis=1))
-    walk = scale[:, None] * links * scale
-    size = len(links)
-    kernel = linalg.cho_solve(linalg.cho_factor(np.eye(size) - alpha * walk), np.eye(size))
+    system = links * (-alpha * scale[:, None])
+    system *= scale
+    system.flat[:: len(system) + 1] += 1
+    kernel = _inverse(system)
     means = kernel.mean(axis=0)
-    kernel = kernel - means - means[:, None] + means.mean()
-    kernel = (kernel + kernel.T) / 2
+    kernel -= means
+    kernel -= (means - means.mean())[:, None]
+    _mirror(kernel)
     return unit_diagonal(kernel)
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """Inverse of a symmetric, positive definite matrix, in its place.
+
+    From the Cholesky factor, in a third of the operations that solving for the identity takes.
+    """
+    factor, failed = lapack.dpotrf(matrix.T, lower=True, overwrite_a=True, clean=False)
+    if not failed:
+        inverse, failed = lapack.dpotri(factor, lower=True, overwrite_c=True)
+    if failed:
+        raise np.linalg.LinAlgError("the matrix is not positive definite")
+    _mirror(inverse.T)
+    return cast(np.ndarray, inverse.T)
+
+
+def _mirror(matrix: np.ndarray, n_rows: int = 512) -> None:
+    """Copy what is above the diagonal to below it, in its place, some rows at a time."""
+    for start in range(0, len(matrix), n_rows):
+        rows = slice(start, start + n_rows)
+        upper = np.triu(matrix[rows, rows])
+        matrix[rows, rows] = upper + np.triu(upper, 1).T
+        matrix[start + n_rows :, rows] = matrix[rows, start + n_rows :].T
 
 
 def unit_diagonal(kernel: np.ndarray) -> np.ndarray:
@@ -97,7 +123,8 @@ def unit_diagonal(kernel: np.ndarray) -> np.ndarray:
     empty = variance <= 1e-12 * max(variance.max(initial=0), 1e-300)
     variance[empty] = 1
     scale = 1 / np.sqrt(variance)
-    scaled = kernel * np.outer(scale, scale)
+    scaled = np.outer(scale, scale)
+    scaled *= kernel
     scaled[empty] = scaled[:, empty] = 0
     np.fill_diagonal(scaled, 1)
     return scaled
