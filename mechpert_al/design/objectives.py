@@ -53,9 +53,11 @@ class _Residual:
         self, kernel: np.ndarray, noise: np.ndarray, given: np.ndarray, candidates: np.ndarray
     ) -> None:
         self.noise = noise
-        self.place = {int(candidate): j for j, candidate in enumerate(candidates)}
         self.candidates = np.asarray(candidates, dtype=int)
+        self.place = np.full(len(kernel), -1)
+        self.place[self.candidates] = np.arange(len(self.candidates))
         self.columns = np.array(kernel[:, self.candidates], dtype=np.float64)
+        self._change = np.empty_like(self.columns)
         given = np.asarray(given, dtype=int)
         if given.size:
             block = kernel[np.ix_(given, given)] + np.diag(noise[given])
@@ -63,21 +65,24 @@ class _Residual:
             self.columns -= kernel[:, given] @ np.linalg.solve(block, cross)
 
     def places(self, candidates: np.ndarray) -> np.ndarray:
-        return np.array([self.place[int(candidate)] for candidate in candidates], dtype=int)
-
-    def of(self, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Columns of some candidates, shape (n, k), and their residual variances, shape (k,)."""
-        places = self.places(candidates)
-        columns = self.columns
-        if not np.array_equal(places, np.arange(columns.shape[1])):
-            columns = columns[:, places]
-        return columns, self.columns[self.candidates[places], places]
+        return self.place[candidates]
 
     def condition(self, candidate: int) -> None:
-        place = self.place[int(candidate)]
-        column = self.columns[:, place].copy()
+        column = self.columns[:, self.place[candidate]]
         scale = column[candidate] + self.noise[candidate]
-        self.columns -= np.outer(column / scale, self.columns[candidate])
+        np.outer(column / scale, self.columns[candidate], out=self._change)
+        self.columns -= self._change
+
+    def summed_squares(self, worth: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Σ_t worth[t] · columns[t, c]² of some candidates, shape (k,)."""
+        places, columns = self.places(candidates), self.columns
+        if 2 * len(places) < columns.shape[1]:
+            columns, places = columns[:, places], np.arange(len(places))
+        return np.einsum("t,tc,tc->c", worth, columns, columns)[places]
+
+    def variances(self, candidates: np.ndarray) -> np.ndarray:
+        """Residual variances of some candidates, shape (k,)."""
+        return self.columns[candidates, self.places(candidates)]
 
 
 class _KernelObjective:
@@ -133,10 +138,8 @@ class _CoverageRun:
         self.worth = objective.values / objective.variance
 
     def gains(self, candidates: np.ndarray) -> np.ndarray:
-        columns, variances = self.residual.of(candidates)
-        return np.einsum("t,tc,tc->c", self.worth, columns, columns) / (
-            variances + self.noise[candidates]
-        )
+        squares = self.residual.summed_squares(self.worth, candidates)
+        return squares / (self.residual.variances(candidates) + self.noise[candidates])
 
     def add(self, candidate: int) -> None:
         self.residual.condition(candidate)
@@ -162,7 +165,8 @@ class _CorrelationRun:
         self.covered = coverage(objective.kernel, given, objective.noise[given])
 
     def _raised(self, candidates: np.ndarray) -> np.ndarray:
-        columns, variances = self.residual.of(candidates)
+        columns = self.residual.columns[:, self.residual.places(candidates)]
+        variances = self.residual.variances(candidates)
         scale = self.objective.variance[:, None] * (variances + self.objective.noise[candidates])
         return self.covered[:, None] + columns**2 / scale
 
@@ -231,8 +235,7 @@ class _LogDeterminantRun:
         self.residual = residual
 
     def gains(self, candidates: np.ndarray) -> np.ndarray:
-        places = self.residual.places(candidates)
-        variances = self.residual.columns[self.residual.candidates[places], places]
+        variances = self.residual.variances(candidates)
         return np.log1p(np.maximum(variances, 0) / self.noise[candidates])
 
     def add(self, candidate: int) -> None:
