@@ -13,18 +13,21 @@ reason, and what was dropped is data about the agent that said it.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mechpert_al.agents.admission import DROP_REASONS, Answer, Dropped, Hypothesis, admit
+from mechpert_al.agents.admitted import Admitted, Hypotheses
+from mechpert_al.agents.answer_file import parsed, read_answers
 from mechpert_al.errors import DataError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 __all__ = [
@@ -84,7 +87,7 @@ class Panel:
     name: str
     agents: Mapping[str, Agent]
     candidates: tuple[str, ...]
-    hypotheses: tuple[Hypothesis, ...]
+    hypotheses: Sequence[Hypothesis]
     answered: Mapping[str, frozenset[str]]
     dropped: tuple[Dropped, ...] = ()
     unknown_targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -114,6 +117,20 @@ class Panel:
         import pandas as pd
 
         return pd.DataFrame(self.hypotheses, columns=list(Hypothesis._fields))
+
+    def signed_links(self, agent: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What an agent said in numbers: targets, regulators, direction × confidence.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            Numbers of candidates (twice) and float64, each of shape (n_hypotheses,).
+        """
+        said = self.hypotheses.of(agent) if isinstance(self.hypotheses, Hypotheses) else None
+        if said is None:
+            own = [one for one in self.hypotheses if one.agent == agent]
+            said = Admitted.of(agent, self.candidates, own)
+        return said.target, said.regulator, said.direction * said.confidence
 
     def about_gene(self, gene: str) -> tuple[Hypothesis, ...]:
         """Every hypothesis in which the gene is the target or the regulator."""
@@ -216,38 +233,18 @@ def read_panel(path: str | Path, agents: Sequence[str] | None = None) -> Panel:
             )
         known = {name: known[name] for name in agents}
     candidates = _candidates(folder, about)
-    names = {gene: gene for gene in candidates}
-    hypotheses: list[Hypothesis] = []
-    dropped: list[Dropped] = []
-    answered: dict[str, frozenset[str]] = {}
-    unknown_targets: dict[str, tuple[str, ...]] = {}
-    for name, agent in known.items():
-        seen: dict[str, int] = {}
-        strangers: list[str] = []
-        for answer in _answers(folder / _plain_name(folder, agent.file), name):
-            if answer.target in seen:
-                raise DataError(
-                    f"{folder / agent.file}: target {answer.target!r} is answered twice, "
-                    f"on lines {seen[answer.target]} and {answer.line}",
-                    "Keep one line for each target.",
-                )
-            seen[answer.target] = answer.line
-            if answer.target not in names:
-                strangers.append(answer.target)
-                continue
-            good, bad = admit(name, answer, names)
-            hypotheses += good
-            dropped += bad
-        answered[name] = frozenset(seen) - frozenset(strangers)
-        unknown_targets[name] = tuple(strangers)
+    said = [
+        read_answers(folder / _plain_name(folder, agent.file), name, candidates)
+        for name, agent in known.items()
+    ]
     return Panel(
         about["name"],
         known,
         candidates,
-        tuple(hypotheses),
-        answered,
-        tuple(dropped),
-        unknown_targets,
+        Hypotheses(said),
+        {one.agent: one.answered for one in said},
+        tuple(chain.from_iterable(one.dropped for one in said)),
+        {one.agent: one.strangers for one in said},
         {key: value for key, value in about.items() if key != "agents"},
         folder,
     )
@@ -271,7 +268,7 @@ def _panel_folder(path: str | Path) -> Path:
 
 def _panel_json(path: Path) -> dict[str, Any]:
     try:
-        about = _parsed(path.read_bytes())
+        about = parsed(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a JSON file in UTF-8 ({error})") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
@@ -292,20 +289,6 @@ def _panel_json(path: Path) -> dict[str, Any]:
                 "A role is 'mechanism' (it votes) or 'baseline' (it does not).",
             )
     return about
-
-
-def _parsed(text: bytes) -> Any:
-    """A JSON document whose every text can be written again.
-
-    Raises
-    ------
-    ValueError, RecursionError
-        Not JSON, nested without end, or with half a character in a text.
-    """
-    document = json.loads(text)
-    if b"\\" in text or not text.isascii():  # else there can be no half of a character
-        json.dumps(document, ensure_ascii=False).encode()
-    return document
 
 
 def _plain_name(folder: Path, name: str) -> str:
@@ -343,33 +326,3 @@ def _candidates(folder: Path, about: Mapping[str, Any]) -> tuple[str, ...]:
         what = f"candidates named more than once: {', '.join(twice[:10])}" if twice else "no gene"
         raise DataError(f"{source}: {what}", "Write one gene symbol a line, each once.")
     return tuple(genes)
-
-
-def _answers(path: Path, agent: str) -> Iterator[Answer]:
-    if not path.is_file():
-        raise DataError(f"{path}: the file of agent {agent!r} is not there")
-    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = _parsed(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(
-                f"{path}, line {number}: not a JSON object ({error})",
-                "Each line is one answer; a cut last line means that the file is incomplete.",
-            ) from error
-        if not (
-            isinstance(record, dict)
-            and isinstance(record.get("target"), str)
-            and isinstance(record.get("regulators"), list)
-        ):
-            raise DataError(
-                f"{path}, line {number}: expected an object with 'target' (text) and "
-                f"'regulators' (list), found {line[:80].decode(errors='replace')!r}",
-            )
-        if record.get("agent", agent) != agent:
-            raise DataError(
-                f"{path}, line {number}: agent is {record['agent']!r}, "
-                f"but panel.json gives this file to {agent!r}"
-            )
-        yield Answer(record["target"], record["regulators"], number)

@@ -93,14 +93,9 @@ class ConsensusNetwork:
             raise UsageError(
                 f"orientation is {orientation!r}", "Choose symmetric, directed or reversed."
             )
-        index = {gene: row for row, gene in enumerate(panel.candidates)}
-        said: dict[str, list[Hypothesis]] = {name: [] for name in voters}
-        for one in panel.hypotheses:
-            if one.agent in said:
-                said[one.agent].append(one)
         return cls(
             panel.candidates,
-            {name: _layer(said[name], index) for name in voters},
+            {name: _layer(*panel.signed_links(name), len(panel.candidates)) for name in voters},
             {
                 name: np.array([gene in panel.answered[name] for gene in panel.candidates])
                 for name in voters
@@ -295,12 +290,10 @@ def link_coverage(links: Sequence[sparse.csr_array], anchors: np.ndarray) -> np.
     return served
 
 
-def _layer(said: Sequence[Hypothesis], index: Mapping[str, int]) -> sparse.csr_array:
+def _layer(
+    rows: np.ndarray, columns: np.ndarray, values: np.ndarray, size: int
+) -> sparse.csr_array:
     """What one agent said, as direction × confidence."""
-    count, size = len(said), len(index)
-    rows = np.fromiter((index[one.target] for one in said), np.int64, count)
-    columns = np.fromiter((index[one.regulator] for one in said), np.int64, count)
-    values = np.fromiter((one.direction * one.confidence for one in said), np.float64, count)
     matrix = sparse.csr_array((values, (rows, columns)), shape=(size, size))
     matrix.sort_indices()
     return matrix

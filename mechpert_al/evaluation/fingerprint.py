@@ -57,7 +57,7 @@ def _pieces(value: Any) -> Iterable[bytes]:
 
 def _parts(value: Any) -> Sequence[Any]:
     """What a compound value is made of."""
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Sequence):
         return value
     if isinstance(value, Mapping):
         return [list(value), list(value.values())]
