@@ -36,7 +36,7 @@ Place = tuple[int | str, ...]
 class Settings(BaseModel):
     """Base of all files and their sections: frozen, and no unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def load_toml(path: str | Path, model: type[Model]) -> Model:

@@ -1,8 +1,7 @@
 """The campaign: the one object with a state, kept in a folder.
 
 A campaign proposes batches, takes in measurements as they come (in parts, late, corrected, under
-other names) and knows what it has, what it waits for, and why it chose what it chose. Its state is
-what its journal says.
+other names) and knows what it has, waits for, and why it chose so: what its journal says.
 """
 
 from __future__ import annotations
@@ -12,13 +11,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mechpert_al.campaign.beginning import begin
-from mechpert_al.campaign.delivery import Decision
-from mechpert_al.campaign.exporting import Export, ExportOptions, Format, export, with_settings
 from mechpert_al.campaign.folder import PATIENCE, CampaignFolder, Snapshot, now, order_of
-from mechpert_al.campaign.intake import Intake, Prepared, prepared, taken_in
 from mechpert_al.campaign.ordering import Ground, chosen, constraint_files, ground_of, next_batch
 from mechpert_al.campaign.state import AnyEvent, CampaignState, Fate, withdrawal
 from mechpert_al.campaign.status import Status, overview, status_of
@@ -29,6 +24,11 @@ from mechpert_al.design import Batch, Constraints
 from mechpert_al.effects import EffectTable
 from mechpert_al.errors import MechPertError, UsageError
 from mechpert_al.symbols import match
+
+if TYPE_CHECKING:
+    from mechpert_al.campaign.delivery import Decision
+    from mechpert_al.campaign.exporting import Export, Format
+    from mechpert_al.campaign.intake import Intake, Prepared
 
 
 class Campaign:
@@ -60,7 +60,6 @@ class Campaign:
         self.notices = (*snapshot.notices, *notices)
         self._snapshot = snapshot
 
-    # ------------------------------------------------------------------ beginning
     @classmethod
     def create(
         cls,
@@ -98,9 +97,10 @@ class Campaign:
         Raises
         ------
         DataError
-            If there is a campaign already, or an input is not what it must be. Nothing is made
-            then.
+            If there is a campaign already, or an input is wrong. Nothing is made then.
         """
+        from mechpert_al.campaign.beginning import begin
+
         first = begin(
             CampaignFolder(folder, patience), panel, effects, network, candidates, seed, name
         )
@@ -127,7 +127,6 @@ class Campaign:
         settings = load_toml(place.settings, CampaignSettings)
         return cls(place, settings, snapshot, place.mend())
 
-    # ------------------------------------------------------------------ what it knows
     @property
     def state(self) -> CampaignState:
         """What is measured, pending, failed, abandoned."""
@@ -163,7 +162,6 @@ class Campaign:
         """
         return order_of(self.state, round)
 
-    # ------------------------------------------------------------------ proposing
     def constraints(self, **files: Any) -> tuple[Constraints, list[str]]:
         """Constraints of a batch from files; what is not given is as in the settings.
 
@@ -218,7 +216,6 @@ class Campaign:
                 self._record(event)
         return batch
 
-    # ------------------------------------------------------------------ measurements
     def ingest(
         self,
         path: str | Path,
@@ -258,6 +255,8 @@ class Campaign:
         SymbolError
             A name that cannot be matched without guessing.
         """
+        from mechpert_al.campaign.intake import prepared
+
         if replace and replicate:
             raise UsageError(
                 "a delivery cannot both replace and be pooled", "Give one of the two, or two files."
@@ -269,6 +268,8 @@ class Campaign:
     def _take(
         self, file: Prepared, decision: Decision | None, accepts_units: bool, is_trial: bool
     ) -> Intake:
+        from mechpert_al.campaign.intake import taken_in
+
         with self._reading() if is_trial else self._writing():
             known = [*self.knowledge.genes, *self.state.genes]
             intake, event = taken_in(
@@ -340,11 +341,12 @@ class Campaign:
         UsageError
             If nothing was proposed yet, or a library is needed.
         """
+        from mechpert_al.campaign.exporting import ExportOptions, export, with_settings
+
         given = with_settings(ExportOptions(**options), self.settings.orders, self.folder.settings)
         withdrawn = [*self.state.failed, *self.state.abandoned]
         return export(self.order(round), withdrawn, format, given)
 
-    # ------------------------------------------------------------------ looking and mending
     def status(self, n: int | None = None) -> Status:
         """What is measured, pending and excluded, and what further batches would bring.
 
@@ -364,7 +366,6 @@ class Campaign:
         with self._writing():
             self.folder.derive(self.state, anew=True)
 
-    # ------------------------------------------------------------------ inside
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with self.folder.writing() as snapshot:

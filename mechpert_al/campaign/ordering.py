@@ -17,7 +17,6 @@ from mechpert_al.design import Batch, Constraints, Pick, plan, with_candidates
 from mechpert_al.design.constraints import refuse
 from mechpert_al.effects import EffectTable
 from mechpert_al.errors import NothingLeftError
-from mechpert_al.networks import read_network
 from mechpert_al.symbols import SymbolTable, match, read_gene_list
 
 #: Group of the picks that are measured again.
@@ -60,6 +59,8 @@ def ground_of(settings: CampaignSettings, place: Path) -> Ground:
         panel = spelt_as(panel, listed)
     prior = None
     if settings.network is not None:
+        from mechpert_al.networks import read_network
+
         prior = read_network(
             resolve(settings.network.path, place), min_score=settings.network.min_score
         )
@@ -76,6 +77,8 @@ def spelt_as(panel: Panel, genes: Sequence[str]) -> Panel:
     matching = match(genes, panel.candidates)
     taken = {name for one in matching.collisions for name in one.names}
     ours = {one.reference: one.name for one in matching.renamed if one.name not in taken}
+    if not ours:
+        return panel
 
     def named(gene: str) -> str:
         return ours.get(gene, gene)

@@ -21,7 +21,7 @@ from mechpert_al.errors import IntegrityError, UsageError
 class Event(BaseModel):
     """Base of all records: frozen, and no unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     #: When it was written, UTC.
     time: str
