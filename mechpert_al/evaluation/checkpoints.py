@@ -28,7 +28,7 @@ from mechpert_al.evaluation.protocol import Protocol
 FORMAT = "mechpert-al compared part 1"
 Scores = dict[Cell, dict[str, np.ndarray]]
 #: What reading a damaged file may raise.
-DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError)
+DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, RuntimeError)
 
 
 class Checkpoints:
