@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mechpert_al.evaluation.grid import SplitScores
 from mechpert_al.evaluation.metrics import PRIMARY
 from mechpert_al.evaluation.oracles import ORACLES
 from mechpert_al.evaluation.protocol import Protocol
 from mechpert_al.evaluation.robustness import non_inferiority
+from mechpert_al.evaluation.split_scores import SplitScores
 from mechpert_al.evaluation.statements import ScoreTable
 from mechpert_al.evaluation.statistics import holm
 

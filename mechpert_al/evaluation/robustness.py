@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from mechpert_al.evaluation.grid import Cell
 from mechpert_al.evaluation.metrics import PRIMARY
+from mechpert_al.evaluation.split_scores import Cell
 from mechpert_al.evaluation.statements import ScoreTable
 from mechpert_al.evaluation.statistics import interval
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from mechpert_al.design.strategy import build_strategy
 from mechpert_al.evaluation.controls import PREFIX
-from mechpert_al.evaluation.grid import Cell, SplitScores
 from mechpert_al.evaluation.metrics import METRICS, PRIMARY
 from mechpert_al.evaluation.protocol import AREA, Protocol
+from mechpert_al.evaluation.split_scores import Cell, SplitScores
 from mechpert_al.evaluation.statistics import (
     CrossedBootstrap,
     Interval,

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mechpert_al.evaluation.comparison import Comparison, summarise
-from mechpert_al.evaluation.grid import Cell, SplitScores
 from mechpert_al.evaluation.metrics import METRICS
 from mechpert_al.evaluation.protocol import Protocol
 from mechpert_al.evaluation.screen import Split
+from mechpert_al.evaluation.split_scores import Cell, SplitScores
 from mechpert_al.evaluation.statements import CONTROL_RULES
 from mechpert_al.evaluation.statistics import CrossedBootstrap, holm
 

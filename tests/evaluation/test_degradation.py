@@ -12,11 +12,11 @@ from scipy import sparse
 
 from mechpert_al.errors import UsageError
 from mechpert_al.evaluation.degradation import degraded, random_proposals
-from mechpert_al.evaluation.grid import Cell, SplitScores
 from mechpert_al.evaluation.metrics import PRIMARY
 from mechpert_al.evaluation.protocol import Protocol
 from mechpert_al.evaluation.robustness import PLAIN, margin, non_inferiority
 from mechpert_al.evaluation.screen import Split
+from mechpert_al.evaluation.split_scores import Cell, SplitScores
 from mechpert_al.evaluation.statements import ScoreTable
 from mechpert_al.testing import toy_screen
 

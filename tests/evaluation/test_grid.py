@@ -14,10 +14,11 @@ from mechpert_al.effects import EffectTable
 from mechpert_al.errors import UsageError
 from mechpert_al.evaluation import compare, grid, simulate
 from mechpert_al.evaluation.comparison import Comparison
-from mechpert_al.evaluation.grid import Cell, run_grid
+from mechpert_al.evaluation.grid import run_grid
 from mechpert_al.evaluation.metrics import METRICS, PRIMARY, Judge
 from mechpert_al.evaluation.protocol import Protocol, make_protocol
 from mechpert_al.evaluation.screen import Screen, splits
+from mechpert_al.evaluation.split_scores import Cell
 from mechpert_al.prediction.base import ProfileRegressor
 from mechpert_al.prediction.catalogue import PredictorMethod, build_predictor
 from mechpert_al.testing import ToyScreen, toy_screen
