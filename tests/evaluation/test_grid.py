@@ -12,7 +12,7 @@ from mechpert_al.design.objectives import Modular, Objective
 from mechpert_al.design.strategies import Random
 from mechpert_al.effects import EffectTable
 from mechpert_al.errors import UsageError
-from mechpert_al.evaluation import compare, grid, simulate
+from mechpert_al.evaluation import compare, grid, simulate, split_scores
 from mechpert_al.evaluation.comparison import Comparison
 from mechpert_al.evaluation.grid import run_grid
 from mechpert_al.evaluation.metrics import METRICS, PRIMARY, Judge
@@ -85,7 +85,7 @@ def test_every_cell_is_there(screen: Screen, world: ToyScreen) -> None:
 def test_the_oracle_stops_at_its_budget_and_rounds_need_a_gene_each(
     screen: Screen, world: ToyScreen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grid, "ORACLE_BUDGET", 4)
+    monkeypatch.setattr(split_scores, "ORACLE_BUDGET", 4)
     known = world.knowledge
     for rounds, in_rounds in ((4, {4, 8}), (5, {8})):
         protocol, _ = make_protocol(known, ("degree_prior",), ("mean",), rounds=rounds, **QUICK)
@@ -221,11 +221,12 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def install(strategy: type[Strategy]) -> None:
         real = grid.build_strategy
-        monkeypatch.setattr(
-            grid,
-            "build_strategy",
-            lambda name: strategy() if name == "failing" else real(name),
-        )
+
+        def build(name: str) -> Strategy:
+            return strategy() if name == "failing" else real(name)
+
+        for module in (grid, split_scores):
+            monkeypatch.setattr(module, "build_strategy", build)
 
     return install
 
@@ -288,7 +289,7 @@ def test_a_failing_predictor_is_named(
         def _deviation(self, targets: np.ndarray) -> np.ndarray:
             raise FloatingPointError("broken predictor")
 
-    monkeypatch.setattr(grid, "build_predictor", lambda name, known: Broken())
+    monkeypatch.setattr(split_scores, "build_predictor", lambda name, known: Broken())
     protocol, _ = make_protocol(world.knowledge, ("degree_prior",), ("mean",), **QUICK)
     with pytest.raises(FloatingPointError) as caught:
         run_grid([screen], world.knowledge, protocol)
