@@ -10,11 +10,17 @@ import numpy as np
 from scipy import sparse
 
 from mechpert_al.agents.panel import Panel
-from mechpert_al.consensus.kernel import coverage, kernel_by_name, positive_links, unit_diagonal
+from mechpert_al.consensus.kernel import (
+    DENSE_LIMIT,
+    coverage,
+    kernel_by_name,
+    positive_links,
+    unit_diagonal,
+)
 from mechpert_al.consensus.layers import Layers
 from mechpert_al.consensus.network import ConsensusNetwork
+from mechpert_al.consensus.other_line import SOURCE, LineProfiles, line_correlation
 from mechpert_al.effects.align import align
-from mechpert_al.effects.correlation import profile_correlation
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import UsageError
 from mechpert_al.networks import PriorNetwork, centrality
@@ -23,6 +29,8 @@ from mechpert_al.networks import PriorNetwork, centrality
 N_SPECTRAL = 50
 #: What another line's measured correlations count beside the consensus kernel.
 OTHER_LINE_WEIGHT = 0.5
+#: What is computed once and depends on no readout.
+DERIVED = ("kernel", "layers", "prior_links", "prior_kernel", "feature_kernel")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +51,15 @@ class Knowledge:
         Each single agent's network, for `agent:NAME` predictors.
     other_line
         A screen of the candidates in another cell line that was measured already; its
-        correlations are added to the kernel.
+        correlations are added to the kernel, and its profiles help to predict (see `line`).
     notices
         Names that were not matched letter for letter.
     weights
         What each layer weighs in the kernel (see `consensus.layers`); None = the consensus alone,
         with another line added where there is one.
+    line
+        The other line's profiles over the readouts that are predicted; None while these are not
+        known. See `on_readouts`.
     """
 
     consensus: ConsensusNetwork
@@ -59,6 +70,7 @@ class Knowledge:
     other_line: EffectTable | None = None
     notices: tuple[str, ...] = ()
     weights: Mapping[str, float] | None = None
+    line: LineProfiles | None = None
     _centralities: dict[tuple[str, str], np.ndarray] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -117,8 +129,45 @@ class Knowledge:
             return self.layers.mixed(self.weights)
         if self.other_line is None:
             return self.consensus.kernel
-        measured = line_correlation(self.other_line, self.genes)
-        return unit_diagonal(self.consensus.kernel + OTHER_LINE_WEIGHT * measured)
+        return self.with_line(self.consensus.kernel)
+
+    def with_line(self, kernel: np.ndarray) -> np.ndarray:
+        """A kernel of the candidates joined by the other line: K + ½ R at unit diagonal.
+
+        Raises
+        ------
+        UsageError
+            If no other line is known, or there are too many candidates for all pairs.
+        """
+        effects = self._demanded_line()
+        if self.is_large:
+            raise UsageError(
+                f"another line takes a matrix of all pairs of candidates, and {self.n_genes} are "
+                "too many",
+                f"Plan without --other-line, or on at most {DENSE_LIMIT} candidates.",
+            )
+        measured = line_correlation(effects, self.genes)
+        return unit_diagonal(kernel + OTHER_LINE_WEIGHT * measured)
+
+    def _demanded_line(self) -> EffectTable:
+        if self.other_line is None:
+            raise UsageError(
+                "this needs another line that was measured already, and none was given",
+                "Give one with --other-line (or [prediction] other_line in the loop file).",
+            )
+        return self.other_line
+
+    @property
+    def line_profiles(self) -> LineProfiles | None:
+        """`line`, for what cannot do without another line.
+
+        Raises
+        ------
+        UsageError
+            If no other line is known.
+        """
+        self._demanded_line()
+        return self.line
 
     @property
     def is_large(self) -> bool:
@@ -245,6 +294,7 @@ class Knowledge:
             similarity=None if self.similarity is None else self.similarity.extended(extra),
             features=features,
             agents={name: network.extended(extra) for name, network in self.agents.items()},
+            line=None,  # it may have measured the new ones too
         )
 
     def weighted(self, weights: Mapping[str, float]) -> Knowledge:
@@ -254,6 +304,49 @@ class Knowledge:
             if name in self.__dict__:
                 changed.__dict__[name] = self.__dict__[name]
         return changed
+
+    def on_readouts(self, readouts: Sequence[str]) -> Knowledge:
+        """The same knowledge once it is known which readouts are predicted, by name.
+
+        Only another line's profiles depend on them; without one nothing changes.
+
+        Raises
+        ------
+        DataError
+            If the other line measured none of the candidates, or none of the readouts.
+        """
+        if self.other_line is None:
+            return self
+        return self.beside(LineProfiles.of(self.other_line, self.genes, readouts))
+
+    def beside(self, line: LineProfiles | None) -> Knowledge:
+        """The same knowledge with the other line's profiles over the readouts at hand."""
+        changed = replace(self, line=line)
+        kept = {name: value for name, value in self.__dict__.items() if name in DERIVED}
+        changed.__dict__.update(kept, _centralities=self._centralities)
+        return changed
+
+    def with_other_line(self, effects: EffectTable, source: str = SOURCE) -> Knowledge:
+        """The same knowledge, and a screen of another line that was measured already.
+
+        Parameters
+        ----------
+        effects
+            The screen; knock-downs that are no candidates are left out, which is said.
+        source
+            What errors and notices call it.
+
+        Raises
+        ------
+        DataError
+            If none of its knock-downs is a candidate.
+        """
+        aligned = align(effects, self.genes, source)
+        told = f"{source}: {len(aligned.numbers)} of {self.n_genes} candidates were measured there"
+        if aligned.left_out:
+            told += f"; {len(aligned.left_out)} of its knock-downs are no candidates"
+        notices = (*self.notices, told, *aligned.notices)
+        return replace(self, other_line=effects, line=None, notices=notices)
 
     def with_consensus(self, consensus: ConsensusNetwork) -> Knowledge:
         """The same knowledge with another consensus network."""
@@ -273,31 +366,3 @@ def centrality_of(
     values = centrality(network, measure, weighted=is_weighted)
     score_of = dict(zip(network.genes, values, strict=True))
     return np.array([score_of.get(gene, 0.0) for gene in genes])
-
-
-def line_correlation(effects: EffectTable, genes: tuple[str, ...]) -> np.ndarray:
-    """Correlations of the centred profiles measured in a line, positive semi-definite.
-
-    Parameters
-    ----------
-    effects
-        The line's screen, matched to the genes by symbol.
-    genes
-        The candidates; one that was not measured has a row of zeros.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (n_genes, n_genes).
-    """
-    aligned = align(effects, genes, "the other line")
-    values = aligned.effects.values.astype(np.float64)
-    known = ~np.isnan(values)
-    means = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    correlation, _ = profile_correlation(values - means)
-    correlation = np.nan_to_num(correlation, nan=0.0)
-    eigenvalues, vectors = np.linalg.eigh(correlation)
-    whole = np.zeros((len(genes), len(genes)))
-    block = np.ix_(aligned.numbers, aligned.numbers)
-    whole[block] = (vectors * np.maximum(eigenvalues, 0)) @ vectors.T
-    return whole

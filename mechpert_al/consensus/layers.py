@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechpert_al.consensus.kernel import unit_diagonal
+from mechpert_al.consensus.other_line import line_correlation
 
 if TYPE_CHECKING:
     from mechpert_al.consensus.knowledge import Knowledge
@@ -56,8 +57,6 @@ class Layers:
 
         With one voter, or several that say the same, agent and consensus are the same kernel.
         """
-        from mechpert_al.consensus.knowledge import line_correlation
-
         voters = [name for name in knowledge.consensus.layers if name in knowledge.agents]
         kernels = {CONSENSUS: knowledge.consensus.kernel}
         counts = {CONSENSUS: COUNTS[CONSENSUS]}

@@ -174,5 +174,6 @@ def usable(needs: Sequence[str], knowledge: Knowledge) -> bool:
         "similarity": knowledge.similarity is not None,
         "prior": knowledge.prior is not None,
         "features": knowledge.features is not None or knowledge.prior is not None,
+        "other_line": knowledge.other_line is not None,
     }
     return all(have[need] for need in needs)

@@ -133,7 +133,13 @@ def judged(
     tables = {"effects": effects} if isinstance(effects, EffectTable) else effects
     if not tables:
         raise UsageError("no measured screen was given", "Give effects to judge by.")
-    return [Screen.of(name, table, knowledge.genes) for name, table in tables.items()], knowledge
+    return [screen_of(name, table, knowledge) for name, table in tables.items()], knowledge
+
+
+def screen_of(name: str, effects: EffectTable, knowledge: Knowledge) -> Screen:
+    """A screen to judge by, with the other line's profiles over its readouts if one is known."""
+    line = knowledge.on_readouts(effects.readouts).line
+    return Screen.of(name, effects, knowledge.genes, line)
 
 
 def inputs_of(screens: Sequence[Screen], knowledge: Knowledge) -> dict[str, Any]:

@@ -84,8 +84,12 @@ class Judge:
             and self.screen.effects.n_readouts >= MIN_REDUCED_READOUTS
             and predictor.is_rotation_equivariant
         )
-        profiles = self.screen.coordinates if is_reduced else self.screen.profiles
-        predictor.fit(np.asarray(anchors)[:, None], profiles[rows])
+        profiles, beside = self.screen.profiles, {}
+        if is_reduced:
+            profiles = self.screen.coordinates
+            if predictor.line is not None:
+                beside["line"] = self.screen.rotated(predictor.line)
+        predictor.fit(np.asarray(anchors)[:, None], profiles[rows], **beside)
         return Predicted(predictor.deviation(self.split.test), predictor.centre_, is_reduced)
 
     def score(self, predicted: Sequence[Predicted]) -> list[dict[str, np.ndarray]]:

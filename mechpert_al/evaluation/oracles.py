@@ -12,9 +12,10 @@ from mechpert_al.consensus.kernel import NOISE
 from mechpert_al.design.greedy import Selection, greedy
 from mechpert_al.design.objectives import ExpectedCoverage
 from mechpert_al.design.strategy import DesignState, Strategy
+from mechpert_al.effects.unit_profiles import recentring
 from mechpert_al.evaluation.metrics import unit_rows
 from mechpert_al.evaluation.screen import Screen, Split
-from mechpert_al.prediction.kriging import WIENER, recentring
+from mechpert_al.prediction.kriging import WIENER
 
 #: The oracle is computed to that many anchors.
 ORACLE_BUDGET = 50

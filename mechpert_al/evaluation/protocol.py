@@ -11,7 +11,12 @@ from mechpert_al.errors import UsageError
 from mechpert_al.evaluation.degradation import check_kind
 from mechpert_al.evaluation.oracles import ORACLES
 from mechpert_al.evaluation.screen import TestGenes
-from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR, predictor_method
+from mechpert_al.prediction.catalogue import (
+    DEFAULT_PREDICTOR,
+    LINE_PREDICTOR,
+    default_predictor,
+    predictor_method,
+)
 
 BUDGETS = (10, 20, 30, 50, 100, 200)
 #: The budget at which gains are stated.
@@ -19,6 +24,8 @@ STATED_BUDGET = 50
 #: Normalised area is taken over these budgets.
 AREA = (10, 50)
 PREDICTORS = (DEFAULT_PREDICTOR, "neighbours", "similarity_kriging")
+#: The same where another line was measured already.
+LINE_PREDICTORS = (LINE_PREDICTOR, DEFAULT_PREDICTOR, "neighbours", "similarity_co_kriging")
 
 
 @dataclass(frozen=True)
@@ -111,8 +118,9 @@ def make_protocol(
     knowledge
         Decides which methods can run.
     strategies, predictors
-        Names; None = all strategies, and the default predictor with two baselines. Random and the
-        oracles are always there.
+        Names; None = all strategies, and the default predictor with baselines (another line's own
+        default, with kriging beside it, where one is known). Random and the oracles are always
+        there.
     settings
         The other fields of `Protocol`.
 
@@ -127,6 +135,7 @@ def make_protocol(
         An unknown name, or a method asked for by name whose network is missing.
     """
     notices: list[str] = []
+    settings.setdefault("default_predictor", default_predictor(knowledge))
     if strategies is None:
         chosen = [name for name in strategy_names() if name != "random"]
         lacking = [n for n in chosen if not usable(build_strategy(n).needs, knowledge)]
@@ -137,15 +146,14 @@ def make_protocol(
         chosen = [name for name in strategies if name not in ("random", *ORACLES)]
         _demand([(name, build_strategy(name).needs) for name in chosen], knowledge)
     if predictors is None:
-        lacking = [
-            n for n in PREDICTORS if not usable(predictor_method(n, knowledge).needs, knowledge)
-        ]
+        wanted = PREDICTORS if knowledge.other_line is None else LINE_PREDICTORS
+        lacking = [n for n in wanted if not usable(predictor_method(n, knowledge).needs, knowledge)]
         if lacking:
             notices.append(f"predictors left out for want of their network: {', '.join(lacking)}")
-        predictors = tuple(name for name in PREDICTORS if name not in lacking)
+        predictors = tuple(name for name in wanted if name not in lacking)
     if settings.get("controls"):
         strategy = settings.get("default_strategy", DEFAULT_STRATEGY)
-        predictor = settings.get("default_predictor", DEFAULT_PREDICTOR)
+        predictor = settings["default_predictor"]
         added = [name for name in (strategy,) if name not in chosen]
         more = [name for name in (predictor,) if name not in predictors]
         if added or more:
@@ -158,10 +166,20 @@ def make_protocol(
     ), notices
 
 
+#: How to give what a method needs.
+HINTS = {
+    "similarity": "Use a panel with a similarity agent.",
+    "prior": "Give a prior network with --network.",
+    "features": "Give --features, or a prior network with --network.",
+    "other_line": "Give another line's effects with --other-line (or [prediction] other_line in "
+    "the loop file).",
+}
+
+
 def _demand(methods: list[tuple[str, tuple[str, ...]]], knowledge: Knowledge) -> None:
     for name, needs in methods:
         if not usable(needs, knowledge):
             raise UsageError(
                 f"{name} needs: {', '.join(needs)}",
-                "Give a prior network with --network, or a panel with a similarity agent.",
+                " ".join(HINTS[need] for need in needs if not usable((need,), knowledge)),
             )

@@ -2,8 +2,8 @@
 
 Every linear smoother predicts inside the span of the measured profiles. Rotating the readouts into
 that span keeps all inner products, so a screen of 585 perturbations × 7,225 readouts is judged
-exactly in 586 dimensions. Where values are missing there is no such rotation and the whole
-profiles are used.
+exactly in 586 dimensions (twice as many where another line's profiles are read too). Where values
+are missing there is no such rotation and the whole profiles are used.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from scipy import linalg
 
+from mechpert_al.consensus.other_line import LineProfiles
 from mechpert_al.design.strategy import random_generator
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import DataError
@@ -43,6 +44,8 @@ class Screen:
         Their profiles, rows in the order of ``numbers``.
     notices
         What was matched under another symbol or left out of the file.
+    line
+        Profiles of another line over the same readouts, which predictors may read.
     """
 
     name: str
@@ -50,9 +53,16 @@ class Screen:
     numbers: np.ndarray
     effects: EffectTable
     notices: tuple[str, ...] = ()
+    line: LineProfiles | None = None
 
     @classmethod
-    def of(cls, name: str, effects: EffectTable, genes: tuple[str, ...]) -> Screen:
+    def of(
+        cls,
+        name: str,
+        effects: EffectTable,
+        genes: tuple[str, ...],
+        line: LineProfiles | None = None,
+    ) -> Screen:
         """The part of an effect table that concerns the candidates, matched by symbol.
 
         Raises
@@ -76,7 +86,7 @@ class Screen:
                 f"out: {', '.join(aligned.left_out[:10])}"
                 + (" …" if len(aligned.left_out) > 10 else "")
             )
-        return cls(name, genes, aligned.numbers, aligned.effects, tuple(notices))
+        return cls(name, genes, aligned.numbers, aligned.effects, tuple(notices), line)
 
     @cached_property
     def row_of(self) -> np.ndarray:
@@ -110,19 +120,47 @@ class Screen:
 
     @cached_property
     def _rotation(self) -> tuple[np.ndarray, np.ndarray]:
-        means = self.profiles.mean(axis=1, keepdims=True)
-        basis, triangle = linalg.qr((self.profiles - means).T, mode="economic")
-        along_mean = means * np.sqrt(self.profiles.shape[1])
+        profiles = self.profiles
+        if self.line is not None:
+            profiles = np.vstack([profiles, self.line.unit])
+        means = profiles.mean(axis=1, keepdims=True)
+        basis, triangle = linalg.qr((profiles - means).T, mode="economic")
+        along_mean = means * np.sqrt(profiles.shape[1])
         return np.hstack([along_mean, triangle.T]), basis.T
+
+    @cached_property
+    def _rotated_line(self) -> np.ndarray:
+        return self._rotation[0][len(self.numbers) :]
+
+    def rotated(self, line: LineProfiles) -> LineProfiles:
+        """The other line's profiles as coordinates.
+
+        Parameters
+        ----------
+        line
+            The screen's own, under whatever gene numbers.
+
+        Raises
+        ------
+        ValueError
+            If they are others, which the coordinates need not span.
+        """
+        if self.line is None or line.unit is not self.line.unit:
+            raise ValueError(
+                f"{self.name} was not made with these profiles of another line: its coordinates "
+                "do not span them"
+            )
+        return line.rotated(lambda unit: self._rotated_line)
 
     @property
     def coordinates(self) -> np.ndarray:
-        """Profiles in fewer dimensions, same inner products, shape (n_measured, n_measured + 1).
+        """Profiles in fewer dimensions, same inner products, shape (n_measured, n_dimensions).
 
-        The first coordinate lies along the constant profile: leaving it out centres a profile
-        over its readouts.
+        As many dimensions as profiles, those of another line included, and one more: the first
+        coordinate lies along the constant profile, and leaving it out centres a profile over its
+        readouts.
         """
-        return self._rotation[0]
+        return self._rotation[0][: len(self.numbers)]
 
     def basis_at(self, readouts: np.ndarray) -> np.ndarray:
         """What turns coordinates into values of some readouts.
@@ -135,7 +173,7 @@ class Screen:
         Returns
         -------
         numpy.ndarray
-            Shape (n, k, n_measured + 1); times a row's coordinates it gives its k values.
+            Shape (n, k, n_dimensions); times a row's coordinates it gives its k values.
         """
         basis = self._rotation[1].T[readouts]
         level = np.full((*readouts.shape, 1), 1 / np.sqrt(self.profiles.shape[1]))

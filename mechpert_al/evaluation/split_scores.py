@@ -172,9 +172,9 @@ class _Desk:
         self.screen = screen
         self.split = split
         self.protocol = protocol
-        self.knowledge = knowledge
+        self.knowledge = knowledge.beside(screen.line)
         if protocol.degraded is not None:  # before anything is built on it
-            self.knowledge = degraded(knowledge, protocol.degraded, self.seed)
+            self.knowledge = degraded(self.knowledge, protocol.degraded, self.seed)
         self.judge = Judge(screen, split)
         self.result = SplitScores(screen.name, split, tuple(screen.genes[i] for i in split.test))
         self.budgets = [budget for budget in protocol.budgets if budget <= len(split.pool)]

@@ -12,10 +12,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from mechpert_al.consensus.other_line import LineProfiles
+from mechpert_al.effects.unit_profiles import centre
 from mechpert_al.estimator import Estimator
-
-#: How strongly a readout's mean is drawn to the grand mean where anchors did not measure it.
-CENTRE_SHRINKAGE = 1.0
 
 
 class ProfileRegressor(Estimator):
@@ -44,6 +43,9 @@ class ProfileRegressor(Estimator):
     #: True when rotating the readouts rotates the prediction (all linear smoothers): the
     #: evaluation may then work in fewer dimensions. False is always safe.
     is_rotation_equivariant = True
+    #: Profiles of another line over the same readouts that it predicts from too. `fit` of a
+    #: predictor that has some takes them again, as ``line``, where y is in other coordinates.
+    line: LineProfiles | None = None
 
     def fit(self, X: Any, y: Any) -> Self:
         """Take the measured profiles.
@@ -97,12 +99,27 @@ class ProfileRegressor(Estimator):
 
     def deviation(self, X: Any) -> np.ndarray:
         """Predicted deviations from the centre, shape (n_targets, n_readouts), without NaN."""
-        targets = candidate_numbers(X)
+        return self._whole(self._deviation(candidate_numbers(X)))
+
+    def offset(self, X: Any) -> np.ndarray:
+        """The part of the deviations that no anchor makes, shape (n_targets, n_readouts).
+
+        0 for a predictor that reads nothing but anchors. With complete profiles,
+        deviation = weights @ (profiles − centre) + offset.
+        """
+        return self._whole(self._offset(candidate_numbers(X)))
+
+    def _whole(self, values: np.ndarray) -> np.ndarray:
+        """Values of the measured readouts, with 0 for the others."""
         if self.has_readout_.all():
-            return self._deviation(targets)
-        deviation = np.zeros((len(targets), len(self.has_readout_)))
-        deviation[:, self.has_readout_] = self._deviation(targets)
-        return deviation
+            return values
+        whole = np.zeros((len(values), len(self.has_readout_)))
+        whole[:, self.has_readout_] = values
+        return whole
+
+    def _offset(self, targets: np.ndarray) -> np.ndarray:
+        """The same over the measured readouts."""
+        return np.zeros((len(targets), self.deviations_.shape[1]))
 
     def _deviation(self, targets: np.ndarray) -> np.ndarray:
         """The same over the measured readouts, for candidate numbers of shape (n_targets,)."""
@@ -142,18 +159,3 @@ def candidate_numbers(X: Any) -> np.ndarray:
     if (whole < 0).any():
         raise ValueError("X holds candidate numbers, which count from 0")
     return whole
-
-
-def centre(profiles: np.ndarray) -> np.ndarray:
-    """Mean of each readout over the anchors, shape (n_readouts,).
-
-    A readout that only some anchors measured is drawn to the grand mean, the more the fewer they
-    are; with complete profiles it is the plain mean.
-    """
-    known = ~np.isnan(profiles)
-    counts = known.sum(axis=0)
-    sums = np.where(known, profiles, 0).sum(axis=0)
-    total = counts.sum()
-    grand = sums.sum() / total if total else 0.0
-    pull = CENTRE_SHRINKAGE * (1 - counts / max(len(profiles), 1))
-    return (sums + pull * grand) / np.maximum(counts + pull, 1e-300)

@@ -10,11 +10,14 @@ from mechpert_al.consensus.network import ConsensusNetwork
 from mechpert_al.errors import UsageError
 from mechpert_al.plugins import named, names
 from mechpert_al.prediction.base import ProfileRegressor
+from mechpert_al.prediction.co_kriging import CoKrigingRegressor
 from mechpert_al.prediction.kriging import KrigingRegressor
 from mechpert_al.prediction.neighbours import MeanRegressor, NeighbourRegressor
 
 GROUP = "mechpert_al.predictors"
 DEFAULT_PREDICTOR = "kriging"
+#: The default where another line was measured already.
+LINE_PREDICTOR = "co_kriging"
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class PredictorMethod:
     build
         From knowledge to an unfitted regressor.
     needs
-        Parts of the knowledge beyond the consensus: ``similarity``, ``prior`` or ``features``
-        (which a prior network gives too).
+        Parts of the knowledge beyond the consensus: ``similarity``, ``prior``, ``features``
+        (which a prior network gives too) or ``other_line``.
     """
 
     name: str
@@ -44,6 +47,20 @@ kriging = PredictorMethod(
     "kriging",
     "Gaussian-process prediction on the consensus kernel, anchors denoising each other",
     lambda known: KrigingRegressor(known.kernel),
+)
+co_kriging = PredictorMethod(
+    "co_kriging",
+    "the default predictor on this line's anchors and another line's profiles together",
+    lambda known: CoKrigingRegressor(known.kernel, known.line_profiles),
+    ("other_line",),
+)
+similarity_co_kriging = PredictorMethod(
+    "similarity_co_kriging",
+    "co-kriging on the similarity agent's kernel (the fair baseline)",
+    lambda known: CoKrigingRegressor(
+        known.with_line(known.similarity_network.kernel), known.line_profiles
+    ),
+    ("similarity", "other_line"),
 )
 neighbours = PredictorMethod(
     "neighbours",
@@ -89,6 +106,11 @@ ridge = PredictorMethod(
     lambda known: KrigingRegressor(known.feature_kernel, wiener=None),
     ("features",),
 )
+
+
+def default_predictor(knowledge: Knowledge) -> str:
+    """Name of the predictor that is used where none is asked for."""
+    return DEFAULT_PREDICTOR if knowledge.other_line is None else LINE_PREDICTOR
 
 
 def predictor_names() -> list[str]:

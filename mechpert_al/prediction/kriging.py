@@ -17,14 +17,13 @@ import numpy as np
 from scipy import linalg
 
 from mechpert_al.consensus.kernel import NOISE
-from mechpert_al.prediction.base import ProfileRegressor, candidate_numbers, centre
+from mechpert_al.effects.unit_profiles import reciprocal, unit_profiles
+from mechpert_al.prediction.base import ProfileRegressor, candidate_numbers
 
 #: λ of the Wiener filter.
 WIENER = 2.0
 #: Shared readouts at which a measured correlation is believed by half.
 SHARED_READOUTS = 20
-#: v₀: squared coefficient of variation of the norms at which unit profiles are half recentred.
-UNEQUAL = 0.1
 #: κ: how many anchors' worth of prior knowledge stands behind the scale c.
 SCALE_SHRINKAGE = 10.0
 
@@ -68,25 +67,22 @@ class KrigingRegressor(ProfileRegressor):
     # ------------------------------------------------------------------ fitting
     def _fit(self) -> None:
         known = ~np.isnan(self.deviations_)
-        filled = np.where(known, self.deviations_, 0)
-        counts = known.sum(axis=1)
-        squares = (filled**2).sum(axis=1) * known.shape[1] / np.maximum(counts, 1)
-        norms = np.sqrt(squares)
-        self.norms_ = np.where(norms > 1e-9 * max(norms.max(initial=0), 1e-300), norms, 0)
-        self.recentring_ = recentring(self.norms_)
-        unit = filled * _reciprocal(self.norms_)[:, None]
-        self.unit_ = _recentred(unit, known & (self.norms_ > 0)[:, None], self.recentring_)
+        self.unit_, self.norms_, self.recentring_ = unit_profiles(self.deviations_)
         self.correlation_ = self._anchor_correlation(known)
         self.kernel_ = self._fitted_kernel()
-        among = self.kernel_[np.ix_(self.anchors_, self.anchors_)]
-        self._prior_inverse = _inverse(among + self.noise * np.eye(len(among)))
         self._ridge = 0.0 if self.correlation_ is None or self.wiener is None else self.wiener
+        self._solve()
+        self.scale_ = self._fitted_scale()
+
+    def _solve(self) -> None:
+        """Solve once what every target's weights are made of."""
+        among = self.kernel_[np.ix_(self.anchors_, self.anchors_)]
+        self._prior_inverse = inverse(among + self.noise * np.eye(len(among)))
         self._wiener_inverse = None
         if self.correlation_ is not None:
-            self._wiener_inverse = _inverse(
+            self._wiener_inverse = inverse(
                 self.correlation_ + self._ridge * np.eye(len(self.correlation_))
             )
-        self.scale_ = self._fitted_scale()
 
     def _fitted_kernel(self) -> np.ndarray:
         """The kernel to predict with: a subclass may learn it from `correlation_`."""
@@ -120,19 +116,27 @@ class KrigingRegressor(ProfileRegressor):
         """c: the size of the deviations, by leave-one-out, drawn to its expected value."""
         if not len(self.anchors_):
             return 0.0
-        expected = (1 + self._ridge) * self.norms_.mean()
+        expected = float((1 + self._ridge) * self.norms_.mean())
         if not self.is_complete_ or len(self.anchors_) < 3:
-            return float(expected)
+            return expected
+        others = np.setdiff1d(np.arange(len(self.kernel_)), self.anchors_)
+        with_truth, with_itself, size = self._left_out_sizes(others)
+        prior = SCALE_SHRINKAGE * size
+        total = with_itself + prior
+        return float((with_truth + prior * expected) / total) if total > 0 else expected
+
+    def _left_out_sizes(self, others: np.ndarray) -> tuple[float, float, float]:
+        """Summed products of left-out unit predictions with the truth, and with themselves.
+
+        And the mean squared norm of the unit predictions of other candidates, 0 without any.
+        """
         products = self.unit_ @ self.unit_.T
         left_out = self._left_out_weights()
         with_truth = (left_out * (self.deviations_ @ self.unit_.T)).sum()
         with_itself = np.einsum("ij,jk,ik->", left_out, products, left_out, optimize=True)
-        others = np.setdiff1d(np.arange(len(self.kernel_)), self.anchors_)
         typical = self.kernel_[np.ix_(others, self.anchors_)] @ self._smoother()
         size = np.einsum("ij,ij->i", typical @ products, typical).mean() if len(others) else 0.0
-        prior = SCALE_SHRINKAGE * size
-        total = with_itself + prior
-        return float((with_truth + prior * expected) / total) if total > 0 else float(expected)
+        return float(with_truth), float(with_itself), float(size)
 
     def _left_out_weights(self) -> np.ndarray:
         """Weights of the other anchors for each anchor in turn, zero on the diagonal.
@@ -157,7 +161,7 @@ class KrigingRegressor(ProfileRegressor):
         usable = self.norms_ > 0
         if usable.any():  # the unit profiles are centred again
             raw = raw - self.recentring_ * raw[:, usable].mean(axis=1, keepdims=True)
-        return self.scale_ * raw * _reciprocal(self.norms_)
+        return self.scale_ * raw * reciprocal(self.norms_)
 
     def _deviation(self, targets: np.ndarray) -> np.ndarray:
         if self.is_complete_:
@@ -166,40 +170,14 @@ class KrigingRegressor(ProfileRegressor):
         known = ~np.isnan(self.deviations_)
         if self.correlation_ is None:
             among = self.kernel_[np.ix_(self.anchors_, self.anchors_)]
-            return self.scale_ * (cross @ _partial_solve(among, self.noise, known, self.unit_))
-        solved = _partial_solve(self.correlation_, self._ridge, known, self.unit_)
+            return self.scale_ * (cross @ partial_solve(among, self.noise, known, self.unit_))
+        solved = partial_solve(self.correlation_, self._ridge, known, self.unit_)
         return self.scale_ * (cross @ self._prior_inverse @ (self.correlation_ @ solved))
 
 
-def _reciprocal(norms: np.ndarray) -> np.ndarray:
-    """One over each norm, 0 where there is none."""
-    return np.where(norms > 0, 1 / np.where(norms > 0, norms, 1), 0)
-
-
-def _inverse(matrix: np.ndarray) -> np.ndarray:
+def inverse(matrix: np.ndarray) -> np.ndarray:
     """Inverse of a symmetric positive definite matrix."""
     return linalg.cho_solve(linalg.cho_factor(matrix), np.eye(len(matrix)))
-
-
-def recentring(norms: np.ndarray) -> float:
-    """How far unit profiles are centred again, 0–1: not at all where all norms are alike.
-
-    v / (v + v₀) with v the squared coefficient of variation of the norms, flat profiles left out.
-    """
-    norms = norms[norms > 0]
-    if not norms.size:
-        return 0.0
-    spread = float(norms.var() / norms.mean() ** 2)
-    return spread / (spread + UNEQUAL)
-
-
-def _recentred(unit: np.ndarray, known: np.ndarray, share: float) -> np.ndarray:
-    """Unit profiles minus a share of their mean, 0 where not known.
-
-    Profiles of unequal size no longer sum to zero once each has unit norm: weak ones would pull
-    every prediction along the mean, against the centring that the kernel assumes.
-    """
-    return np.where(known, unit - share * centre(np.where(known, unit, np.nan)), 0)
 
 
 def _shrunken_correlation(unit: np.ndarray, known: np.ndarray, shared: np.ndarray) -> np.ndarray:
@@ -213,7 +191,7 @@ def _shrunken_correlation(unit: np.ndarray, known: np.ndarray, shared: np.ndarra
     return (vectors * np.maximum(values, 0)) @ vectors.T
 
 
-def _partial_solve(
+def partial_solve(
     matrix: np.ndarray, ridge: float, known: np.ndarray, right: np.ndarray
 ) -> np.ndarray:
     """(M[k,k] + ridge I)⁻¹ right[k] for each column's own set k of known rows; 0 elsewhere.

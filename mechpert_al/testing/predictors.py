@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 from mechpert_al.consensus import Knowledge
+from mechpert_al.consensus.other_line import LineProfiles
 from mechpert_al.prediction.base import ProfileRegressor
 from mechpert_al.testing.toy import ToyScreen, toy_screen
 
 #: Share of the values that are left out where some are missing.
 MISSING = 0.3
+
+
+def beside(
+    predictor: ProfileRegressor, change: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, LineProfiles]:
+    """Further arguments of `fit` where the columns of y are not the readouts as they were.
+
+    Parameters
+    ----------
+    predictor
+        One that reads another line's profiles too is given them with the same change.
+    change
+        What was done to the columns.
+    """
+    if predictor.line is None:
+        return {}
+    return {"line": replace(predictor.line, deviations=change(predictor.line.deviations))}
 
 
 class PredictorContract:
@@ -112,10 +131,11 @@ class PredictorContract:
     ) -> None:
         """Where all anchors do the same, nothing deviates; a flat profile is no error."""
         alike = np.tile(np.arange(30.0), (len(anchors), 1))
-        predictor.fit(anchors[:, None], alike)
+        first = beside(predictor, lambda values: values[:, :30])
+        predictor.fit(anchors[:, None], alike, **first)
         np.testing.assert_allclose(predictor.deviation(targets), 0, atol=1e-12)
         alike[0] = 4.0
-        predictor.fit(anchors[:, None], alike)
+        predictor.fit(anchors[:, None], alike, **first)
         assert np.isfinite(predictor.deviation(targets)).all()
 
     def test_no_anchor_is_refused(self, predictor: ProfileRegressor) -> None:
@@ -142,13 +162,18 @@ class PredictorContract:
         targets: np.ndarray,
         complete: np.ndarray,
     ) -> None:
-        """On complete profiles a deviation is the weighted sum of the anchors' deviations."""
+        """On complete profiles: the weighted sum of the anchors' deviations, and the offset.
+
+        There is an offset only where profiles of another line are read.
+        """
         predictor.fit(anchors[:, None], complete)
+        offset = predictor.offset(targets)
         np.testing.assert_allclose(
-            predictor.weights(targets) @ (complete - complete.mean(axis=0)),
+            predictor.weights(targets) @ (complete - complete.mean(axis=0)) + offset,
             predictor.deviation(targets),
             atol=1e-9,
         )
+        assert predictor.line is not None or not offset.any()
 
     def test_rotation(
         self,
@@ -162,7 +187,10 @@ class PredictorContract:
             random = np.random.default_rng(5)
             rotation = np.linalg.qr(random.normal(size=(complete.shape[1],) * 2))[0]
             plain = clone(predictor).fit(anchors[:, None], complete).deviation(targets)
-            rotated = predictor.fit(anchors[:, None], complete @ rotation).deviation(targets)
+            line = predictor.line
+            turned = {} if line is None else {"line": line.rotated(lambda unit: unit @ rotation)}
+            predictor.fit(anchors[:, None], complete @ rotation, **turned)
+            rotated = predictor.deviation(targets)
             np.testing.assert_allclose(rotated, plain @ rotation, atol=1e-9)
 
     # ------------------------------------------------------------------ missing values
@@ -194,12 +222,13 @@ class PredictorContract:
         expected = without.predict(targets[:, None])
         if what == "readout":
             unknown = np.full((len(profiles), 1), np.nan)
-            predictor.fit(anchors[:, None], np.hstack([profiles, unknown]))
+            more = beside(predictor, lambda values: np.pad(values, ((0, 0), (0, 1))))
+            predictor.fit(anchors[:, None], np.hstack([profiles, unknown]), **more)
             found = predictor.predict(targets[:, None])[:, :-1]
         else:
-            more = np.append(anchors, targets[0])[:, None]
+            longer = np.append(anchors, targets[0])[:, None]
             unknown = np.full((1, profiles.shape[1]), np.nan)
-            predictor.fit(more, np.vstack([profiles, unknown]))
+            predictor.fit(longer, np.vstack([profiles, unknown]))
             found = predictor.predict(targets[:, None])
             assert targets[0] not in predictor.anchors_
             np.testing.assert_allclose(predictor.weights(targets), without.weights(targets))
@@ -217,7 +246,8 @@ class PredictorContract:
         expected = clone(predictor).fit(anchors[:, None], profiles).deviation(targets)
         random = np.random.default_rng(1)
         rows, columns = (random.permutation(size) for size in profiles.shape)
-        predictor.fit(anchors[rows, None], profiles[rows][:, columns])
+        moved = beside(predictor, lambda values: values[:, columns])
+        predictor.fit(anchors[rows, None], profiles[rows][:, columns], **moved)
         np.testing.assert_allclose(predictor.deviation(targets), expected[:, columns], atol=1e-9)
 
     def test_order_of_candidates_does_not_matter(
@@ -245,7 +275,8 @@ class PredictorContract:
         """A fit depends on what it is given alone, and leaves that alone."""
         given, copy = anchors[:, None].copy(), profiles.copy()
         fresh = clone(predictor).fit(given, profiles).deviation(targets)
-        predictor.fit(targets[:, None], np.ones((len(targets), 3)))
+        few = beside(predictor, lambda values: values[:, :3])
+        predictor.fit(targets[:, None], np.ones((len(targets), 3)), **few)
         predictor.fit(given, profiles)
         np.testing.assert_array_equal(predictor.deviation(targets), fresh)
         np.testing.assert_array_equal(profiles, copy)

@@ -52,6 +52,23 @@ class ToyScreen:
         return Knowledge.from_panel(self.panel, self.prior)
 
     @property
+    def other_line(self) -> EffectTable:
+        """The same genes in another line: alike in part, some genes and readouts not measured.
+
+        It has a stranger, a readout of its own, and holes.
+        """
+        random = np.random.default_rng(77)
+        by_name = sorted(self.effects.perturbations)  # whatever order the candidates have
+        values = self.effects.take(by_name).values.astype(np.float64)
+        values = values + random.normal(scale=1.0, size=values.shape)
+        values[random.random(values.shape) < 0.02] = np.nan
+        return EffectTable(
+            (*by_name[3:], "STRANGER1"),
+            (*self.effects.readouts[4:], "ELSEWHERE"),
+            np.pad(values[3:, 4:], ((0, 1), (0, 1)), constant_values=1.0),
+        )
+
+    @property
     def profiles(self) -> np.ndarray:
         """Profiles in float64, row = candidate number, shape (n_genes, n_readouts)."""
         return self.effects.values.astype(np.float64)

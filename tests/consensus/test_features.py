@@ -10,7 +10,8 @@ import pytest
 from mechpert_al.agents import Agent, Hypothesis, Panel
 from mechpert_al.consensus import Knowledge
 from mechpert_al.consensus.features import read_features
-from mechpert_al.consensus.knowledge import OTHER_LINE_WEIGHT, line_correlation
+from mechpert_al.consensus.knowledge import OTHER_LINE_WEIGHT
+from mechpert_al.consensus.other_line import line_correlation
 from mechpert_al.effects import EffectTable
 from mechpert_al.errors import DataError
 

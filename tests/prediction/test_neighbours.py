@@ -7,8 +7,8 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 
+from mechpert_al.effects.unit_profiles import centre
 from mechpert_al.errors import UsageError
-from mechpert_al.prediction.base import centre
 from mechpert_al.prediction.catalogue import build_predictor, predictor_method, predictor_names
 from mechpert_al.prediction.neighbours import MeanRegressor, NeighbourRegressor
 from mechpert_al.testing import toy_screen
@@ -131,7 +131,9 @@ def test_every_name_reads_what_it_says() -> None:
         model = build_predictor(name, known)
         np.testing.assert_array_equal(model.get_params()["kernel"], kernel)
         assert model.get_params()["wiener"] == (None if name == "ridge" else 2.0)
-    others = {"mean", "similarity_list", "adaptive_kriging"}
+    others = {
+        "mean", "similarity_list", "adaptive_kriging", "co_kriging", "similarity_co_kriging",
+    }  # fmt: skip
     tested = {*links, *kernels, *others} - {"agent:alpha", "agent:plain"}
     assert tested == set(predictor_names())
 
