@@ -7,8 +7,7 @@ pandas, and also understands the layouts of old anndata versions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -17,35 +16,14 @@ from typing import Any, Self
 import numpy as np
 
 from mechpert_al.effects import tenx, text_counts, zarr_store
+from mechpert_al.effects.cell_codes import Labels
 from mechpert_al.effects.cell_table import Frame, read_cell_table
-from mechpert_al.effects.stored_matrix import StoredMatrix
+from mechpert_al.effects.stored_matrix import BLOCK_ROWS, StoredMatrix
 from mechpert_al.errors import DataError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 RAW = "raw/X"
 """The matrix that scanpy keeps aside, with columns of its own; asked for like a layer."""
-
-
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """A column of labels: ``names[codes[i]]`` is the label of row i, code −1 that it has none."""
-
-    codes: np.ndarray
-    names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, texts: Sequence[str | None]) -> Labels:
-        """Labels in the order in which they first appear."""
-        number: dict[str | None, int] = {None: -1}
-        codes = np.fromiter(
-            (number.setdefault(text, len(number) - 1) for text in texts), np.int64, len(texts)
-        )
-        return cls(codes, tuple(name for name in number if name is not None))
-
-    def texts(self) -> list[str | None]:
-        """The label of every row."""
-        names = (*self.names, None)
-        return [names[code] for code in self.codes]
 
 
 class AnnotatedFile:
@@ -168,9 +146,13 @@ class AnnotatedFile:
 
     def labels(self, axis: str, name: str) -> Labels:
         """A column as labels (numbers become their text)."""
+        frame = self.root[axis]
+        if not _is_array(frame) and _is_plain(frame, name):  # texts of all rows would be too many
+            return Labels.of(_texts_in_blocks(frame[name]))
         codes, names = self._stored(axis, name)
         if names is not None:
-            return Labels(np.asarray(codes, dtype=np.int64), tuple(_texts(names)))
+            small = codes if codes.dtype.kind == "i" else codes.astype(np.int64)
+            return Labels(small, tuple(_texts(names)))
         return Labels.of(_texts(codes))
 
     def numbers(self, axis: str, name: str) -> np.ndarray:
@@ -196,7 +178,7 @@ class AnnotatedFile:
             if "categories" in part:
                 return part["codes"][:], _read(part["categories"])
             return _read(part), None
-        if "__categories" in frame and name in frame["__categories"]:  # anndata 0.7
+        if not _is_plain(frame, name):  # anndata 0.7
             return part[:], frame["__categories"][name][:]
         return part[:], None
 
@@ -343,6 +325,17 @@ def _read(stored: Any) -> np.ndarray:
         values = values.astype(object)
         values[mask] = None
     return values
+
+
+def _is_plain(frame: Any, name: str) -> bool:
+    """Whether a column is an array of its values, and not of codes."""
+    has_categories = "__categories" in frame and name in frame["__categories"]
+    return _is_array(frame[name]) and not has_categories
+
+
+def _texts_in_blocks(stored: Any) -> Iterator[Any]:
+    for start in range(0, stored.shape[0], BLOCK_ROWS):
+        yield from _texts(stored[start : start + BLOCK_ROWS])
 
 
 def _texts(values: Any) -> list[Any]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mechpert_al.effects.annotated import AnnotatedFile
+from mechpert_al.effects.cell_codes import code_type, counted
 from mechpert_al.effects.conversion import DEFAULT_MIN_CELLS, ConvertOptions, some
 from mechpert_al.effects.labels import CONTROL
 from mechpert_al.effects.perturbation_column import PerturbationColumn
+from mechpert_al.effects.stored_matrix import BLOCK_ROWS
 from mechpert_al.errors import DataError
 
 #: Column that is taken for the batches where none is named.
@@ -56,8 +58,11 @@ class CellGroups:
     def n_by_batch(self, is_empty: np.ndarray) -> np.ndarray:
         """Cells with counts, shape (n_perturbations, n_batches)."""
         numbers = np.zeros((len(self.names), len(self.batches)))
-        used = (self.group >= 0) & (self.group < len(self.names)) & ~is_empty
-        np.add.at(numbers, (self.group[used], self.batch[used]), 1)
+        for start in range(0, len(self.group), BLOCK_ROWS):
+            cells = slice(start, start + BLOCK_ROWS)
+            group, batch = self.group[cells], self.batch[cells]
+            used = (group >= 0) & (group < len(self.names)) & ~is_empty[cells]
+            np.add.at(numbers, (group[used], batch[used]), 1)
         return numbers
 
 
@@ -84,7 +89,7 @@ def group_cells(
     is_perturbed = (code >= 0) & ~is_control
     batch_column, notes = _batch_column(file, options, is_perturbed, is_control)
     batches, batch = batches_of(file, batch_column)
-    n_control = np.bincount(batch[is_control & (batch >= 0)], minlength=len(batches))
+    n_control = counted(batch[is_control], len(batches))
     has_controls = np.append(n_control >= options.min_cells, False)  # batch −1 has none
     if not has_controls.any():
         raise DataError(
@@ -94,7 +99,7 @@ def group_cells(
             "Lower --min-cells" + (", or leave --batch out." if batch_column else "."),
         )
     is_matched = is_perturbed & has_controls[batch]
-    n_cells = np.bincount(code[is_matched], minlength=len(names))
+    n_cells = counted(code[is_matched], len(names))
     is_enough = n_cells >= options.min_cells
     if not is_enough.any():
         most = int(np.argmax(n_cells))
@@ -104,7 +109,8 @@ def group_cells(
             "Lower --min-cells.",
         )
     new_batch = _renumbered(has_controls)
-    group = np.full(len(code), -1)
+    n_groups = int(is_enough.sum() + has_controls.sum())
+    group = np.full(len(code), -1, dtype=code_type(n_groups))
     group[is_matched] = _renumbered(is_enough)[code[is_matched]]
     beside = is_control & has_controls[batch]
     group[beside] = is_enough.sum() + new_batch[batch[beside]]
@@ -140,7 +146,7 @@ def _batch_column(
         return None, ()  # within the only batch or over all cells is the same
     used = np.unique(batch[is_perturbed])
     least = max(options.min_cells, DEFAULT_MIN_CELLS)
-    n_control = np.bincount(batch[is_control & (batch >= 0)], minlength=len(batches))
+    n_control = counted(batch[is_control], len(batches))
     lacking = [f"{batches[code]} ({n_control[code]})" for code in used[used >= 0]
                if n_control[code] < least]  # fmt: skip
     n_without = int((is_perturbed & (batch < 0)).sum())
@@ -172,13 +178,13 @@ def _perturbations(
     number |= {name: number[name_of[name]] for name in column.reading.names}
     number |= {CONTROL: len(names), None: -1}
     code_of = [number[column.reading.name_of[label]] for label in column.labels.names]
-    return names, np.array([*code_of, -1], dtype=np.int64)[column.labels.codes]
+    return names, np.array([*code_of, -1], dtype=code_type(len(names) + 1))[column.labels.codes]
 
 
 def batches_of(file: AnnotatedFile, name: str | None) -> tuple[tuple[str, ...], np.ndarray]:
     """Names of the batches, and the batch of each row; a single one if no column is named."""
     if name in (None, NO_BATCH):
-        return ("all cells",), np.zeros(file.shape[0], dtype=np.int64)
+        return ("all cells",), np.zeros(file.shape[0], dtype=code_type(1))
     if not file.has("obs", name):
         have = ", ".join(file.columns("obs")) or "none"
         raise DataError(f"{file.path}: no column obs[{name!r}]", f"Columns of obs: {have}.")
@@ -188,7 +194,8 @@ def batches_of(file: AnnotatedFile, name: str | None) -> tuple[tuple[str, ...], 
 
 def _renumbered(is_kept: np.ndarray) -> np.ndarray:
     """New numbers of what is kept, −1 for the rest."""
-    return np.where(is_kept, np.cumsum(is_kept) - 1, -1)
+    numbers = np.where(is_kept, np.cumsum(is_kept) - 1, -1)
+    return numbers.astype(code_type(len(numbers)))
 
 
 def _counted(names: tuple[str, ...], codes: np.ndarray) -> dict[str, int]:

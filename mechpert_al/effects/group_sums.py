@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from mechpert_al.effects.cell_codes import counted
 from mechpert_al.effects.stored_matrix import BLOCK_VALUES, StoredMatrix
 from mechpert_al.errors import DataError
 
@@ -183,20 +184,20 @@ def _add_up(matrix: StoredMatrix, plan: GroupPlan, checked: _Checked, n_values: 
     adder = _Adder(plan, logged=checked.is_counts)
     if matrix.form == "csc":
         totals = _totals_by_columns(matrix, checked, n_values)
+        is_empty = totals == 0 if checked.is_counts else np.zeros(len(totals), dtype=bool)
         for readouts, block in _whole_readouts(matrix, plan, checked, n_values):
             adder.add(_scaled(block, totals) if checked.is_counts else block, slice(None), readouts)
     else:
-        totals = np.empty(matrix.shape[0])
+        is_empty = np.zeros(matrix.shape[0], dtype=bool)
         to_readout = None if plan.is_one_to_one() else _column_map(plan)
         for cells, block in checked.blocks(matrix, n_values):
-            totals[cells] = block.sum(axis=1).A1
             values = block if to_readout is None else (block @ to_readout).tocsr()
             if checked.is_counts:
-                values = _scaled(values, totals[cells])
+                totals = block.sum(axis=1).A1
+                is_empty[cells] = totals == 0
+                values = _scaled(values, totals)
             adder.add(values, cells, None)
-    is_empty = totals == 0 if checked.is_counts else np.zeros(len(totals), dtype=bool)
-    used = plan.group[(plan.group >= 0) & ~is_empty]
-    n_cells = np.bincount(used, minlength=plan.n_groups)
+    n_cells = counted(np.where(is_empty, -1, plan.group), plan.n_groups)
     return GroupSums(n_cells, *adder.totals(), adder.own_sums, adder.control_sums, is_empty)
 
 
@@ -219,7 +220,7 @@ class _Adder:
         readouts: np.ndarray | None,
     ) -> None:
         """Add a block: some cells × some readouts (None: all, in their order)."""
-        group = self.plan.group[cells]
+        group = self.plan.group[cells].astype(np.int64)
         if values.format == "csr":  # neighbours in memory are faster to add to
             order = np.argsort(group, kind="stable")
             order = order[np.searchsorted(group[order], 0) :]

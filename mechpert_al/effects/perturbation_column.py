@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mechpert_al.effects.annotated import AnnotatedFile, Labels
+from mechpert_al.effects.annotated import AnnotatedFile
+from mechpert_al.effects.cell_codes import Labels, code_type, counted
 from mechpert_al.effects.labels import LabelReading, Symbols, read_labels
 from mechpert_al.errors import DataError
 
@@ -47,7 +48,7 @@ class PerturbationColumn:
     def n_of(self) -> dict[str, int]:
         """Rows of each label."""
         codes = self.labels.codes
-        numbers = np.bincount(codes[codes >= 0], minlength=len(self.labels.names))
+        numbers = counted(codes, len(self.labels.names))
         return dict(zip(self.labels.names, numbers.tolist(), strict=True))
 
     @property
@@ -72,7 +73,7 @@ class PerturbationColumn:
         """Number of the name of every row, −1 where it is none of these."""
         number = {name: code for code, name in enumerate(names)}
         code_of = [number.get(self.reading.name_of[label] or "", -1) for label in self.labels.names]
-        return np.array([*code_of, -1], dtype=np.int64)[self.labels.codes]
+        return np.array([*code_of, -1], dtype=code_type(len(names)))[self.labels.codes]
 
     @property
     def fits(self) -> bool:
@@ -128,8 +129,8 @@ def read_column(
 ) -> PerturbationColumn:
     """Read the labels of a column, or of the index (None)."""
     stored = Labels.of(file.observations) if name is None else file.labels("obs", name)
-    present = np.unique(stored.codes[stored.codes >= 0])
-    number = np.full(len(stored.names) + 1, -1)
+    present = np.flatnonzero(counted(stored.codes, len(stored.names)))
+    number = np.full(len(stored.names) + 1, -1, dtype=code_type(len(stored.names)))
     number[present] = np.arange(len(present))
     labels = Labels(number[stored.codes], tuple(stored.names[code] for code in present))
     return PerturbationColumn(name, labels, read_labels(labels.names, symbols, control), why)

@@ -14,6 +14,8 @@ from mechpert_al.errors import DataError
 
 BLOCK_VALUES = 1 << 21
 """Stored numbers in one block: 16 MiB in 64 bits."""
+BLOCK_ROWS = 1 << 16
+"""Rows in one block at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,21 +82,25 @@ class StoredMatrix:
         yield from self._compressed_blocks(n_values)
 
     def _compressed_blocks(self, n_values: int) -> Iterator[tuple[slice, Any]]:
-        pointers = self.stored["indptr"][:].astype(np.int64)
-        n_major = len(pointers) - 1
+        n_major = self.shape[0] if self.form == "csr" else self.shape[1]
         make = sparse.csr_matrix if self.form == "csr" else sparse.csc_matrix
         n_minor = self.shape[1] if self.form == "csr" else self.shape[0]
         start = 0
         while start < n_major:
-            stop = int(np.searchsorted(pointers, pointers[start] + n_values, side="right")) - 1
-            stop = min(max(stop, start + 1), n_major)
-            part = slice(int(pointers[start]), int(pointers[stop]))
+            pointers = self._pointers(start, n_values)
+            stop = start + len(pointers) - 1
+            part = slice(int(pointers[0]), int(pointers[-1]))
             data, indices = self.stored["data"][part], self.stored["indices"][part]
-            local = pointers[start : stop + 1] - pointers[start]
             size = (stop - start, n_minor) if self.form == "csr" else (n_minor, stop - start)
-            yield slice(start, stop), make((data, indices, local), shape=size)
+            yield slice(start, stop), make((data, indices, pointers - pointers[0]), shape=size)
             start = stop
             tell(f"{self.place}: {'rows' if self.form == 'csr' else 'columns'}", start, n_major)
+
+    def _pointers(self, start: int, n_values: int) -> np.ndarray:
+        """Where the next rows (columns) begin and end, as many as hold n_values, one at least."""
+        pointers = self.stored["indptr"][start : start + BLOCK_ROWS + 1].astype(np.int64)
+        n = int(np.searchsorted(pointers, pointers[0] + n_values, side="right")) - 1
+        return pointers[: max(n, 1) + 1]
 
     def dense(self, dtype: Any = np.float32) -> np.ndarray:
         """The whole matrix; what a sparse one does not store is zero, not missing."""

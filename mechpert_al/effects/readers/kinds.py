@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from mechpert_al.effects.annotated import AnnotatedFile, Labels, is_annotated
+from mechpert_al.effects.annotated import AnnotatedFile, is_annotated
+from mechpert_al.effects.cell_codes import Labels
 from mechpert_al.effects.control_words import control_word
 from mechpert_al.effects.gene_names import default_symbols
 from mechpert_al.effects.labels import read_labels

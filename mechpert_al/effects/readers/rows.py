@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mechpert_al.effects.annotated import AnnotatedFile, Labels
+from mechpert_al.effects.annotated import AnnotatedFile
+from mechpert_al.effects.cell_codes import Labels
 from mechpert_al.effects.conversion import FEW_CELLS, ConversionReport, ConvertOptions, some
 from mechpert_al.effects.gene_names import (
     GeneNames,
