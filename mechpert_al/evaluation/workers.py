@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +80,8 @@ def results_of_cluster(
         waiting = [client.submit(run, *common, *part, pure=False) for part in parts]
         try:
             for future, result in as_completed(waiting, loop=client.loop, with_results=True):
+                if isinstance(result, CancelledError):  # handed over, not raised
+                    raise result
                 future.release()
                 yield result
         finally:
@@ -99,9 +103,7 @@ def _cluster(scheduler: str) -> Iterator[Client]:
             "--scheduler needs Dask, which is not installed",
             "Install it with: pip install 'mechpert-al[distributed]'",
         ) from error
-    from concurrent.futures import CancelledError
-
-    with _connected(scheduler) as client:
+    with _quiet("distributed.client"), _connected(scheduler) as client:
         try:
             yield client
         except KilledWorker as error:
@@ -110,7 +112,9 @@ def _cluster(scheduler: str) -> Iterator[Client]:
                 f"They may have too little memory. {_AGAIN}",
             ) from error
         except (CommClosedError, CancelledError) as error:
-            raise BackendError(f"the Dask cluster at {scheduler} was lost", _AGAIN) from error
+            raise BackendError(
+                f"the Dask cluster at {scheduler} was lost: its scheduler no longer answers", _AGAIN
+            ) from error
         except ModuleNotFoundError as error:
             raise UsageError(
                 f"a worker of {scheduler} has no module {error.name}",
@@ -140,6 +144,18 @@ def _connected(scheduler: str) -> Iterator[Client]:
                 f"Start some (dask worker {scheduler}), or leave --scheduler out.",
             ) from error
         yield client
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Keep a library from logging tracebacks of failures that we tell in words."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _itself(value: Any) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -447,32 +447,39 @@ def started(command: Grid, *words: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def started_scheduler(command: Grid) -> Iterator[str]:
-    """Address of a scheduler."""
+def started_scheduler(command: Grid) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A scheduler's address and its process."""
     file = command.folder / "scheduler.json"
     words = ["--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file)]
     with started(command, "scheduler", *words) as process:
         while not (file.exists() and file.stat().st_size):
             assert process.poll() is None
             time.sleep(0.02)
-        yield json.loads(file.read_text())["address"]
+        yield json.loads(file.read_text())["address"], process
+
+
+class Cluster(NamedTuple):
+    """A scheduler, and the process of it, that has workers."""
+
+    address: str
+    scheduler: subprocess.Popen[bytes]
 
 
 @pytest.fixture
-def cluster(command: Grid) -> Iterator[str]:
-    """Address of a scheduler with two workers, each a process of its own under a nanny."""
+def cluster(command: Grid) -> Iterator[Cluster]:
+    """Two workers, each a process of its own under a nanny."""
     with (
-        started_scheduler(command) as address,
+        started_scheduler(command) as (address, scheduler),
         started(command, "worker", address, "--nworkers", "2", "--nthreads", "1"),
     ):
-        yield address
+        yield Cluster(address, scheduler)
 
 
 def test_a_cluster_finds_the_same_numbers_though_a_worker_is_killed(
-    command: Grid, cluster: str, uninterrupted: bytes
+    command: Grid, cluster: Cluster, uninterrupted: bytes
 ) -> None:
     command.hold.touch()
-    process = command.start("--scheduler", cluster)
+    process = command.start("--scheduler", cluster.address)
     killed = command.until_held(process)
     os.kill(killed, signal.SIGKILL)
     command.hold.unlink()
@@ -483,6 +490,24 @@ def test_a_cluster_finds_the_same_numbers_though_a_worker_is_killed(
     assert len(set(workers)) == 2
     assert sorted(split for split, _ in command.marks) == [0, 1, 1]  # what was finished stays so
     assert process.pid not in {worker for _, worker in command.marks}
+    assert command.document() == uninterrupted
+
+
+def test_a_scheduler_that_dies_costs_what_was_not_finished(
+    command: Grid, cluster: Cluster, uninterrupted: bytes
+) -> None:
+    command.hold.touch()
+    process = command.start("--scheduler", cluster.address)
+    command.until_held(process)
+    os.killpg(cluster.scheduler.pid, signal.SIGKILL)
+    said = process.communicate()[1]
+    assert process.returncode == 4, said
+    assert f"the Dask cluster at {cluster.address} was lost" in said
+    assert "3 of 4 parts are finished and kept in out/parts: the same command" in said
+    assert "Traceback" not in said
+    assert len(command.parts) == 3
+    command.hold.unlink()
+    assert "Took over 3 of 4 parts" in command.finished("--jobs", "1")
     assert command.document() == uninterrupted
 
 
@@ -517,7 +542,7 @@ def test_a_scheduler_without_workers(command: Grid, world: ToyScreen) -> None:
     import distributed  # noqa: F401 - its settings are there from then on
 
     with (
-        started_scheduler(command) as address,
+        started_scheduler(command) as (address, _),
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         pytest.raises(BackendError, match="has no worker") as caught,
     ):
