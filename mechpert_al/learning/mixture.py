@@ -1,9 +1,15 @@
 """The mixture of layers that predicts the measured anchors best, drawn to what was believed before.
 
 Each mixture of the layers' kernels is asked to predict every measured anchor from the other ones;
-the correlations it meets are its evidence. Mixtures are drawn from a Dirichlet prior, and the mean
-under the posterior is what is used. While few anchors are measured the prior mixture stands; a
-layer of guesses loses its weight within some twenty anchors, whatever it claims of itself.
+the correlations it meets are its evidence. Mixtures are drawn from a Dirichlet prior, every layer
+on its own among them, and the mean under the posterior is what is used. While few anchors are
+measured the prior mixture stands; a layer of guesses loses its weight within some twenty anchors,
+whatever it claims of itself.
+
+Anchors are not like targets: they were chosen far from each other, so that left out they have
+fewer relatives among the rest than a target has among all, and judged by them alone a layer of
+broad classes beats one that knows close partners. An anchor therefore counts as much as the others
+are expected to tell of it.
 
 Only correlations among the anchors enter (see `prediction.left_out`).
 """
@@ -28,6 +34,8 @@ SHARPNESS = 20.0
 MIN_ANCHORS = 4
 #: With more anchors, so many of them decide: the rest would not change the verdict.
 MOST_ANCHORS = 150
+#: Mean coverage of anchors by each other below which none tells of another.
+NOTHING = 1e-9
 #: Anchors whose numbers are handled at once, squared: bounds the memory of a step.
 AT_ONCE = 2_000_000
 
@@ -89,25 +97,50 @@ def learn_mixture(
     decisive = layers.sample(anchors, MOST_ANCHORS)
     anchors, correlation = anchors[decisive], correlation[np.ix_(decisive, decisive)]
     blocks = np.stack([layers.kernels[name][np.ix_(anchors, anchors)] for name in names])
-    tried = np.vstack([np.eye(len(names)), drawn])
     met = np.concatenate(
         [
             left_out_correlations(
                 _unit(np.einsum("mj,jab->mab", part, blocks)), correlation, noise, ridge
             )
-            for part in np.array_split(tried, max(1, len(tried) * len(anchors) ** 2 // AT_ONCE))
+            for part in np.array_split(drawn, max(1, len(drawn) * len(anchors) ** 2 // AT_ONCE))
         ]
     )
-    evidence = SHARPNESS * met[len(names) :].sum(axis=1)
+    prior = np.tensordot(counts / counts.sum(), blocks, axes=1)
+    evidence = SHARPNESS * met @ telling(_unit(prior[None])[0], noise)
     believed = np.exp(evidence - evidence.max())
-    alone = dict(zip(names, met[: len(names)].mean(axis=1).tolist(), strict=True))
+    alone = dict(zip(names, met[-len(names) :].mean(axis=1).tolist(), strict=True))
     return _told(names, counts, drawn, believed / believed.sum(), alone, len(anchors))
 
 
+def telling(kernel: np.ndarray, noise: float = NOISE) -> np.ndarray:
+    """How much each anchor counts in judging a mixture: its coverage by the others, mean 1.
+
+    Parameters
+    ----------
+    kernel
+        Prior covariance among the anchors, unit diagonal, shape (n_anchors, n_anchors).
+    noise
+        σ².
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_anchors,); all 1 where no anchor is expected to tell of any other.
+    """
+    inverse = np.linalg.inv(kernel + noise * np.eye(len(kernel)))
+    coverage = np.maximum(1 + noise - 1 / np.diag(inverse), 0)
+    mean = coverage.mean()
+    return coverage / mean if mean > NOTHING else np.ones(len(coverage))
+
+
 def _mixtures(counts: np.ndarray) -> np.ndarray:
-    """Fixed draws from the prior, the prior mean among them, shape (n_mixtures, n_layers)."""
+    """What is tried: the prior mean, fixed draws from the prior, and every layer on its own.
+
+    A Dirichlet of several layers hardly ever draws one of them alone, which is the truth where
+    all the others guess.
+    """
     drawn = np.random.default_rng(0).dirichlet(counts, N_MIXTURES)
-    return np.vstack([counts / counts.sum(), drawn])
+    return np.vstack([counts / counts.sum(), drawn, np.eye(len(counts))])
 
 
 def _unit(kernels: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from mechpert_al.consensus import Knowledge, coverage, diffusion_kernel
 from mechpert_al.consensus.layers import Layers
 from mechpert_al.design import DesignState, build_strategy
 from mechpert_al.learning import AdaptiveKriging, learn_mixture, learned
-from mechpert_al.learning.mixture import MIN_ANCHORS
+from mechpert_al.learning.mixture import MIN_ANCHORS, telling
 from mechpert_al.prediction import KrigingRegressor
 from mechpert_al.prediction.left_out import left_out_correlations
 from mechpert_al.testing import toy_screen
@@ -91,6 +91,28 @@ def test_the_layer_that_predicts_is_believed(seed: int) -> None:
     assert mixture.high["wrong"] < 0.5
     assert mixture.alone["right"] > mixture.alone["wrong"] + 0.2
     assert mixture.n_anchors == 30
+
+
+def test_one_layer_alone_is_found_among_many_that_guess() -> None:
+    """Mixtures drawn with little of a layer cannot say that it alone is right."""
+    profiles, right, _ = planted(0)
+    wrong = {f"wrong {seed}": planted(seed)[2] for seed in range(1, 6)}
+    layers = Layers({**wrong, "right": right}, {**dict.fromkeys(wrong, 1.0), "right": 0.25})
+    anchors = np.random.default_rng(0).permutation(N)[:30]
+    mixture = learn_mixture(layers, anchors, correlation_of(profiles[anchors]))
+    assert mixture.prior["right"] < 0.05
+    assert mixture.weights["right"] > 0.9
+
+
+def test_an_anchor_counts_as_much_as_the_others_tell_of_it() -> None:
+    kernel = planted(0)[1][:17, :17]
+    told = []
+    for anchor in range(17):
+        others = np.delete(np.arange(17), anchor)
+        among = kernel[np.ix_(others, others)] + np.eye(16)
+        told.append(kernel[anchor, others] @ np.linalg.solve(among, kernel[others, anchor]))
+    np.testing.assert_allclose(telling(kernel), np.array(told) / np.mean(told), atol=1e-10)
+    np.testing.assert_array_equal(telling(np.eye(5)), np.ones(5))
 
 
 def test_permuted_measurements_teach_nothing() -> None:
