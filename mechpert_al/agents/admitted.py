@@ -6,8 +6,9 @@ A `Hypothesis` is made of a row only when somebody asks for it.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any, overload
 
@@ -76,17 +77,31 @@ class Admitted:
         return len(self.target)
 
     def __iter__(self) -> Iterator[Hypothesis]:
-        names, text = self.candidates, self.mechanisms.tobytes()
-        start = 0
+        return self.rows(np.arange(len(self)))
+
+    def rows(self, numbers: np.ndarray) -> Iterator[Hypothesis]:
+        """Some of the hypotheses."""
+        names, texts = self.candidates, self.mechanisms.data
+        starts = np.where(numbers > 0, self.ends[numbers - 1], 0)
         columns = (self.target, self.regulator, self.direction, self.confidence, self.ends)
-        for target, regulator, direction, confidence, end in zip(
-            *(column.tolist() for column in columns), strict=True
+        for start, target, regulator, direction, confidence, end in zip(
+            starts.tolist(), *(column[numbers].tolist() for column in columns), strict=True
         ):
-            mechanism = text[start:end].decode()
-            start = end
+            mechanism = str(texts[start:end], "utf-8")
             yield Hypothesis(
                 self.agent, names[target], names[regulator], direction, confidence, mechanism
             )
+
+    @cached_property
+    def _rows_of(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows in the order of their targets, and where those of each target begin and end."""
+        order = np.argsort(self.target, kind="stable")
+        return order, np.searchsorted(self.target[order], np.arange(len(self.candidates) + 1))
+
+    def about(self, target: int) -> Iterator[Hypothesis]:
+        """What it said of one candidate."""
+        order, places = self._rows_of
+        return self.rows(order[places[target] : places[target + 1]])
 
     @property
     def answered(self) -> frozenset[str]:
@@ -163,6 +178,19 @@ class Hypotheses(Sequence[Hypothesis]):
 
     def __hash__(self) -> int:
         return hash(tuple(self))
+
+    @cached_property
+    def _number(self) -> dict[str, int]:
+        candidates = self.parts[0].candidates if self.parts else ()
+        return {gene: row for row, gene in enumerate(candidates)}
+
+    def about(self, target: str, agents: Container[str]) -> list[Hypothesis]:
+        """What some agents said of one target, without looking at all the rest."""
+        number = self._number.get(target)
+        if number is None:
+            return []
+        parts = (part.about(number) for part in self.parts if part.agent in agents)
+        return list(chain.from_iterable(parts))
 
     def of(self, agent: str) -> Admitted | None:
         """What one agent said."""

@@ -44,8 +44,10 @@ def diffusion_kernel(weights: sparse.sparray | np.ndarray, alpha: float = ALPHA)
     if not 0 <= alpha < 1:
         raise ValueError(f"alpha is {alpha}, expected a number from 0 up to (not including) 1")
     links = positive_links(weights)
-    kernel = np.eye(links.shape[0])
     linked = np.flatnonzero(links.sum(axis=1) > 0)
+    if linked.size == links.shape[0]:
+        return _diffused(links.toarray(), alpha)
+    kernel = np.eye(links.shape[0])
     if linked.size:
         kernel[np.ix_(linked, linked)] = _diffused(links[linked][:, linked].toarray(), alpha)
     return kernel
@@ -91,7 +93,7 @@ def _diffused(links: np.ndarray, alpha: float) -> np.ndarray:
     kernel -= means
     kernel -= (means - means.mean())[:, None]
     _mirror(kernel)
-    return unit_diagonal(kernel)
+    return _scaled(kernel)
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:
@@ -119,15 +121,21 @@ def _mirror(matrix: np.ndarray, n_rows: int = 512) -> None:
 
 def unit_diagonal(kernel: np.ndarray) -> np.ndarray:
     """A kernel scaled so that every gene has variance 1; a gene without variance is on its own."""
+    return _scaled(np.array(kernel, dtype=np.float64))
+
+
+def _scaled(kernel: np.ndarray, n_rows: int = 512) -> np.ndarray:
+    """`unit_diagonal` in the kernel's place, some rows at a time."""
     variance = np.diag(kernel).copy()
     empty = variance <= 1e-12 * max(variance.max(initial=0), 1e-300)
     variance[empty] = 1
     scale = 1 / np.sqrt(variance)
-    scaled = np.outer(scale, scale)
-    scaled *= kernel
-    scaled[empty] = scaled[:, empty] = 0
-    np.fill_diagonal(scaled, 1)
-    return scaled
+    for start in range(0, len(kernel), n_rows):
+        rows = slice(start, start + n_rows)
+        kernel[rows] *= np.outer(scale[rows], scale)
+    kernel[empty] = kernel[:, empty] = 0
+    np.fill_diagonal(kernel, 1)
+    return kernel
 
 
 def coverage(

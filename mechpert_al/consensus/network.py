@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from scipy import sparse
 
+from mechpert_al.agents.admitted import Hypotheses
 from mechpert_al.agents.panel import Hypothesis, Panel
 from mechpert_al.consensus.kernel import coverage, is_large, kernel_by_name, positive_links
 from mechpert_al.errors import UsageError
@@ -208,14 +209,19 @@ class ConsensusNetwork:
         found = [
             hypothesis
             for target, regulator in pairs
-            for hypothesis in self._said_of.get(target, ())
+            for hypothesis in self._said_of(target)
             if hypothesis.regulator == regulator
         ]
         return tuple(sorted(found, key=lambda h: (-h.confidence, h.agent, h.target)))
 
+    def _said_of(self, target: str) -> Sequence[Hypothesis]:
+        """The voters' hypotheses of a target."""
+        if isinstance(self.hypotheses, Hypotheses):
+            return self.hypotheses.about(target, self.layers)
+        return self._said_by_target.get(target, ())
+
     @cached_property
-    def _said_of(self) -> Mapping[str, list[Hypothesis]]:
-        """The voters' hypotheses by target."""
+    def _said_by_target(self) -> Mapping[str, list[Hypothesis]]:
         said: dict[str, list[Hypothesis]] = {}
         for one in self.hypotheses or ():
             if one.agent in self.layers:

@@ -202,10 +202,8 @@ def explained(
         shown = newly
         if not newly:
             rise = after - covered
-            raised = _largest_first(
-                np.flatnonzero(is_other & (rise > RAISED)), rise, knowledge.genes
-            )
-            shown = raised[:N_NAMED_GENES]
+            raised = np.flatnonzero(is_other & (rise > RAISED))
+            shown = _largest_first(_near_top(raised, rise), rise, knowledge.genes)[:N_NAMED_GENES]
         evidence = _evidence(knowledge, pick, shown)
         gene = knowledge.genes[pick]
         picks.append(
@@ -230,6 +228,14 @@ def explained(
 def _largest_first(targets: Iterable[int], values: np.ndarray, genes: Sequence[str]) -> list[int]:
     """Targets by falling value; equal ones by name, whatever the order of rows."""
     return sorted(targets, key=lambda target: (-round(float(values[target]), 9), genes[target]))
+
+
+def _near_top(targets: np.ndarray, values: np.ndarray, n: int = N_NAMED_GENES) -> np.ndarray:
+    """Targets that may be among the first n: the others differ by more than what is rounded."""
+    if len(targets) <= n:
+        return targets
+    least = np.partition(values[targets], -n)[-n] - 1e-8
+    return targets[values[targets] >= least]
 
 
 def _evidence(knowledge: Knowledge, pick: int, targets: Sequence[int]) -> list[Hypothesis]:

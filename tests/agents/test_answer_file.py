@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from mechpert_al.agents import answer_file, read_panel
 from mechpert_al.agents.admission import Dropped, Hypothesis
 from mechpert_al.agents.admitted import Admitted
 from mechpert_al.agents.panel import Panel
+from mechpert_al.consensus import ConsensusNetwork
 
 GENES = ("RPL3", "RPL4", "MYC", "GATA1")
 SAID = {
@@ -178,6 +180,9 @@ def test_hypotheses_are_a_sequence(folder: Path) -> None:
     assert (found[0], found[-1], found[1:3]) == (HYPOTHESES[0], HYPOTHESES[3], HYPOTHESES[1:3])
     assert found == HYPOTHESES
     assert found != HYPOTHESES[:3]
+    assert found.about("RPL3", {"one", "two"}) == list(HYPOTHESES[:2])
+    assert found.about("RPL3", {"two"}) == found.about("STRANGER", {"one"}) == []
+    assert found.about("GATA1", {"one", "two"}) == [HYPOTHESES[3]]
     assert pickle.loads(pickle.dumps(found)) == found
 
 
@@ -190,3 +195,14 @@ def test_links_in_numbers(folder: Path) -> None:
         assert regulators.tolist() == [1, 2, 3]
         assert values.tolist() == [0.8, -0.25, -1.0]
         assert one.signed_links("two")[2].tolist() == [0.5]
+
+
+def test_evidence_of_a_pair_is_found_in_either_form(folder: Path) -> None:
+    panel = read_panel(folder)
+    by_hand = replace(panel, hypotheses=tuple(panel.hypotheses))
+    for one in (panel, by_hand):
+        network = ConsensusNetwork.from_panel(one)
+        assert network.evidence("RPL4", "RPL3") == (HYPOTHESES[0],)
+        assert network.evidence("RPL3", "GATA1") == (HYPOTHESES[3],)
+        assert network.only(["one"]).evidence("RPL3", "GATA1") == ()
+        assert network.extended(["NEW"]).evidence("NEW", "RPL3") == ()
