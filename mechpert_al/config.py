@@ -225,8 +225,9 @@ class LoopDesign(Settings):
 class LoopPrediction(Settings):
     """``[prediction]``: how unmeasured perturbations are predicted."""
 
-    predictor: Name = "kriging"
-    #: An effects file of another cell line, whose correlations join the kernel.
+    #: By default kriging, and co_kriging with another line.
+    predictor: Name | None = None
+    #: An effects file of another cell line that was measured already.
     other_line: Name | None = None
 
 
@@ -283,6 +284,13 @@ class CampaignDesign(Settings):
     max_per_group: Count | None = None
 
 
+class CampaignPrediction(Settings):
+    """``[prediction]``: what helps to predict."""
+
+    #: An effects file of another cell line that was measured already.
+    other_line: Name | None = None
+
+
 class CampaignOrders(Settings):
     """``[orders]``: what goes to the people who make the guides."""
 
@@ -304,6 +312,7 @@ class CampaignSettings(Settings):
     panel: LoopPanel
     network: LoopNetwork | None = None
     design: CampaignDesign = CampaignDesign()
+    prediction: CampaignPrediction = CampaignPrediction()
     orders: CampaignOrders = CampaignOrders()
 
 

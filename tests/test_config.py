@@ -109,7 +109,7 @@ def test_an_empty_file_has_the_defaults(tmp_path):
         10,
         5,
     )
-    assert (loop.prediction.predictor, loop.prediction.other_line) == ("kriging", None)
+    assert (loop.prediction.predictor, loop.prediction.other_line) == (None, None)
     assert loop.compare.budgets == (10, 20, 30, 50, 100, 200)
     assert (loop.compare.splits, loop.compare.test_fraction, loop.compare.random_draws) == (
         6,

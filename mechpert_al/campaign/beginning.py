@@ -13,7 +13,7 @@ from mechpert_al.campaign.intake import Prepared, prepared
 from mechpert_al.campaign.journal import FORMAT
 from mechpert_al.campaign.ordering import ground_of
 from mechpert_al.campaign.state import Created
-from mechpert_al.config import CampaignSettings, LoopNetwork, LoopPanel
+from mechpert_al.config import CampaignPrediction, CampaignSettings, LoopNetwork, LoopPanel
 from mechpert_al.datasets import resolve
 
 TEMPLATE = """\
@@ -24,7 +24,7 @@ seed = {seed}
 {candidates}
 [panel]
 path = {panel}
-{network}
+{network}{other_line}
 [design]
 # strategy = "expected_coverage"  # the default; above 5,000 candidates facility_location
 # exclude = ["GENE"]       # never proposed: not expressed, lethal …
@@ -45,6 +45,7 @@ def begin(
     panel: str | Path,
     effects: str | Path | None,
     network: str | Path | None,
+    other_line: str | Path | None,
     candidates: str | Path | None,
     seed: int,
     name: str | None,
@@ -65,6 +66,9 @@ def begin(
         candidates=None if listed is None else f"candidates{listed.suffix}",
         panel=LoopPanel(path=_as_seen_from(place.path, panel)),
         network=None if network is None else LoopNetwork(path=_as_seen_from(place.path, network)),
+        prediction=CampaignPrediction(
+            other_line=None if other_line is None else _as_seen_from(place.path, other_line)
+        ),
     )
     files = {place.settings: _text_of(settings).encode()}
     if listed is not None:
@@ -83,6 +87,7 @@ def begin(
         seed=seed,
         n_candidates=len(ground.candidates),
         consensus=ground.knowledge.consensus.content_hash,
+        other_line=ground.other_line_hash,
     )
     place.begin(files, event)
     return first
@@ -91,12 +96,14 @@ def begin(
 def _text_of(settings: CampaignSettings) -> str:
     """The settings as a file with room for what a person may add."""
     network, candidates = settings.network, settings.candidates
+    other = settings.prediction.other_line
     return TEMPLATE.format(
         name=_quoted(settings.name),
         seed=settings.seed,
         candidates="" if candidates is None else f"candidates = {_quoted(candidates)}\n",
         panel=_quoted(settings.panel.path),
         network="" if network is None else f"\n[network]\npath = {_quoted(network.path)}\n",
+        other_line="" if other is None else f"\n[prediction]\nother_line = {_quoted(other)}\n",
     )
 
 

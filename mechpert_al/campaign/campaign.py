@@ -68,6 +68,7 @@ class Campaign:
         *,
         effects: str | Path | None = None,
         network: str | Path | None = None,
+        other_line: str | Path | None = None,
         candidates: str | Path | None = None,
         seed: int = 0,
         name: str | None = None,
@@ -85,6 +86,8 @@ class Campaign:
             What is measured already, in any form that `ingest` reads.
         network
             Prior network, for strategies that read one.
+        other_line
+            Effects of another cell line that was measured already.
         candidates
             List of the genes that may be proposed; all candidates of the panel by default.
         seed
@@ -101,9 +104,8 @@ class Campaign:
         """
         from mechpert_al.campaign.beginning import begin
 
-        first = begin(
-            CampaignFolder(folder, patience), panel, effects, network, candidates, seed, name
-        )
+        place = CampaignFolder(folder, patience)
+        first = begin(place, panel, effects, network, other_line, candidates, seed, name)
         campaign = cls.open(folder, patience)
         if first is not None:
             campaign._take(first, None, accepts_units=False, is_trial=False)

@@ -15,7 +15,7 @@ from mechpert_al.consensus import Knowledge
 from mechpert_al.datasets import resolve
 from mechpert_al.design import Batch, Constraints, Pick, plan, with_candidates
 from mechpert_al.design.constraints import refuse
-from mechpert_al.effects import EffectTable
+from mechpert_al.effects import EffectTable, read_effects
 from mechpert_al.errors import NothingLeftError
 from mechpert_al.symbols import SymbolTable, match, read_gene_list
 
@@ -40,6 +40,12 @@ class Ground:
     knowledge: Knowledge
     candidates: tuple[str, ...]
     notices: tuple[str, ...] = ()
+
+    @property
+    def other_line_hash(self) -> str | None:
+        """Hash of the other line's measurements; None without another line."""
+        line = self.knowledge.other_line
+        return None if line is None else line.content_hash
 
 
 def ground_of(settings: CampaignSettings, place: Path) -> Ground:
@@ -69,6 +75,11 @@ def ground_of(settings: CampaignSettings, place: Path) -> Ground:
     names = knowledge.genes
     if listed is not None:
         knowledge, names = with_candidates(knowledge, listed, notices)
+    if settings.prediction.other_line is not None:
+        line = resolve(settings.prediction.other_line, place)
+        n_said = len(knowledge.notices)
+        knowledge = knowledge.with_other_line(read_effects(line), line.name)
+        notices += knowledge.notices[n_said:]
     return Ground(knowledge, names, tuple(notices))
 
 
@@ -269,6 +280,7 @@ def _record_of(
         seed=settings.seed,
         consensus=ground.knowledge.consensus.content_hash,
         effects=None if effects is None else effects.content_hash,
+        other_line=ground.other_line_hash,
         constraints={  # costs and groups stand in the order itself
             "must_include": list(constraints.must_include),
             "exclude": sorted(constraints.exclude),

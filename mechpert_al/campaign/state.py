@@ -40,6 +40,8 @@ class Created(Event):
     #: How many genes may be proposed, and the hash of the consensus network.
     n_candidates: int
     consensus: str
+    #: Hash of another line's measurements; None without another line.
+    other_line: str | None = None
 
 
 class Proposed(Event):
@@ -56,6 +58,8 @@ class Proposed(Event):
     #: Hash of the consensus network, and of the measurements that were known.
     consensus: str
     effects: str | None
+    #: Hash of another line's measurements; None without another line.
+    other_line: str | None = None
     #: The constraints that held.
     constraints: dict[str, Any]
     #: The order, as `Batch.as_document` gives it.

@@ -20,6 +20,7 @@ from mechpert_al.design import DesignState
 from mechpert_al.design.coverage import BY_LINKS
 from mechpert_al.design.strategy import chosen_strategy
 from mechpert_al.effects import EffectTable
+from mechpert_al.prediction.catalogue import build_predictor, default_predictor
 from mechpert_al.prediction.expectation import MIN_ANCHORS, Expectation, expectation, mean_root
 from mechpert_al.prediction.kriging import KrigingRegressor
 
@@ -200,18 +201,20 @@ def outlook(
     now = float(seen.coverage(measured).mean())
     steps = [design.given, np.concatenate([design.given, picks[:size]])]
     accuracy = None
-    if profiles is not None and not seen.is_large:  # a look at the status takes seconds
-        accuracy = _accuracy(seen.kernel, measured, profiles, steps)
+    if profiles is not None and effects is not None and not seen.is_large:  # takes seconds
+        accuracy = _accuracy(seen.on_readouts(effects.readouts), measured, profiles, steps)
     return Outlook(knowledge.n_genes, now, curve[0][1], curve, following, accuracy)
 
 
 def _accuracy(
-    kernel: np.ndarray, measured: np.ndarray, profiles: np.ndarray, steps: Sequence[np.ndarray]
+    seen: Knowledge, measured: np.ndarray, profiles: np.ndarray, steps: Sequence[np.ndarray]
 ) -> Accuracy | None:
     """What the measured anchors let expect, now and once further genes are measured."""
-    told = expectation(KrigingRegressor(kernel).fit(measured[:, None], profiles))
+    model = build_predictor(default_predictor(seen), seen).fit(measured[:, None], profiles)
+    told = expectation(model) if isinstance(model, KrigingRegressor) else None
     if told is None:
         return None
+    kernel = seen.kernel
     return Accuracy(told, *(told.grown(mean_root(kernel, genes, genes)) for genes in steps))
 
 
@@ -319,12 +322,12 @@ def status_of(
 ) -> Status:
     """The status; see `Campaign.status`."""
     said = list(notices)
-    last = state.rounds[-1].consensus if state.rounds else state.created.consensus
-    if ground.knowledge.consensus.content_hash != last:
-        said.append(
-            "the panel or the candidate list has changed since "
-            + (f"round {len(state.rounds)} was proposed" if state.rounds else "the campaign began")
-        )
+    last = state.rounds[-1] if state.rounds else state.created
+    since = f"round {len(state.rounds)} was proposed" if state.rounds else "the campaign began"
+    if ground.knowledge.consensus.content_hash != last.consensus:
+        said.append(f"the panel or the candidate list has changed since {since}")
+    if ground.other_line_hash != last.other_line:
+        said.append(f"the other line's measurements have changed since {since}")
     if ground.knowledge.is_large:
         said.append(BY_LINKS.format(limit=DENSE_LIMIT))
     counting = {source.effects for sources in state.measured.values() for source in sources}

@@ -34,6 +34,9 @@ def campaign() -> None:
 @click.option("--effects", type=_file, help="What is measured already, in any supported form.")
 @click.option("--network", type=_file, help="Prior network, for strategies that read one.")
 @click.option(
+    "--other-line", type=_file, help="Effects of another cell line that was measured already."
+)
+@click.option(
     "--candidates", type=_file, help="Genes that may be proposed; all of the panel by default."
 )
 @click.option("--name", help="Name of the campaign; by default that of the folder.")
@@ -44,6 +47,7 @@ def new(
     panel: str,
     effects: Path | None,
     network: Path | None,
+    other_line: Path | None,
     candidates: Path | None,
     name: str | None,
     seed: int,
@@ -58,6 +62,7 @@ def new(
             panel,
             effects=effects,
             network=network,
+            other_line=other_line,
             candidates=candidates,
             seed=seed,
             name=name,

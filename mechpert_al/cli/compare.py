@@ -38,7 +38,7 @@ PARTS = "parts"
 )  # fmt: skip
 @click.option(
     "--predictor", "predictors", multiple=True, shell_complete=completion.predictors,
-    help="Predictor to use; repeatable.  [default: the loop's, or three]",
+    help="Predictor to use; repeatable.  [default: the loop's, or three, four with another line]",
 )  # fmt: skip
 @click.option(
     "--budget",

@@ -25,6 +25,11 @@ def loop_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Everything random follows from it.  [default: the loop's, or 0]",
         ),
         click.option("--features", type=_file, help="Gene × feature table, for ridge."),
+        click.option(
+            "--other-line",
+            type=_file,
+            help="Effects of another cell line that was measured already.",
+        ),
         click.option("--network", type=_file, help="Prior network."),
         click.option(
             "--panel",
@@ -62,6 +67,7 @@ def load_loop(
     panel: str | None = None,
     network: Path | None = None,
     features: Path | None = None,
+    other_line: Path | None = None,
     seed: int | None = None,
     splits: int | None = None,
     test_fraction: float | None = None,
@@ -90,6 +96,9 @@ def load_loop(
     for key, value in (("network", network), ("features", features)):
         if value is not None:
             document[key] = {**document.get(key, {}), "path": str(Path(value).absolute())}
+    if other_line is not None:
+        line = str(Path(other_line).absolute())
+        sections["prediction"] = {**sections.get("prediction", {}), "other_line": line}
     if panel is not None:
         place = str(Path(panel).absolute()) if Path(panel).exists() else panel
         document["panel"] = {**document.get("panel", {}), "path": place}

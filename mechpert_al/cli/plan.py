@@ -29,6 +29,9 @@ _file = click.Path(path_type=Path)
 @click.option("--effects", type=_file, help="What is measured already (an effects file).")
 @click.option("--network", type=_file, help="Prior network, for strategies that read one.")
 @click.option(
+    "--other-line", type=_file, help="Effects of another cell line that was measured already."
+)
+@click.option(
     "--candidates", type=_file, help="Genes that may be proposed; all of the panel by default."
 )
 @click.option("--include", type=_file, help="Genes that must be in the batch, one a line.")
@@ -50,6 +53,7 @@ def plan(
     n: int,
     effects: Path | None,
     network: Path | None,
+    other_line: Path | None,
     candidates: Path | None,
     include: Path | None,
     exclude: Path | None,
@@ -75,6 +79,9 @@ def plan(
         listed = read_gene_list(candidates).genes if candidates else None
         if listed is not None:
             known, listed = with_candidates(known, listed, notices)
+        if other_line is not None:
+            place = resolve(other_line)
+            known = known.with_other_line(read_effects(place), place.name)
         constraints, said = Constraints.from_files(
             known.genes,
             include=include,

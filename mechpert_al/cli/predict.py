@@ -27,13 +27,14 @@ SHOWN = 15
     help="A panel folder, or the name of a shipped panel.",
 )
 @click.option("--network", type=_file, help="Prior network, for predictors that read one.")
+@click.option(
+    "--other-line", type=_file, help="Effects of another cell line that was measured already."
+)
 @click.option("--targets", type=_file, help="Genes to predict; all unmeasured ones by default.")
 @click.option(
     "--predictor",
-    default="kriging",
-    show_default=True,
     shell_complete=completion.predictors,
-    help="How it is predicted.",
+    help="How it is predicted.  [default: kriging; co_kriging with another line]",
 )
 @click.option("-o", "--out", type=_file, required=True, help="The .h5ad file to write.")
 @json_option
@@ -42,8 +43,9 @@ def predict(
     effects: Path | None,
     panel: str | None,
     network: Path | None,
+    other_line: Path | None,
     targets: Path | None,
-    predictor: str,
+    predictor: str | None,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -68,6 +70,9 @@ def predict(
         measured, known = read_effects(resolve(effects)), known_from(panel, prior)
     else:
         raise UsageError("nothing to predict from", "Give --campaign, or --effects and --panel.")
+    if other_line is not None:
+        place = resolve(other_line)
+        known = known.with_other_line(read_effects(place), place.name)
     wanted = None
     if targets is not None:
         listed = read_gene_list(targets)
@@ -91,13 +96,21 @@ def predict(
         )
         return
     table(
-        ["target", "coverage>", "expected r>", "linked", "strongest anchors (weight)"],
+        [
+            "target",
+            "coverage>",
+            "expected r>",
+            "linked",
+            *(["other line>"] if result.from_other_line is not None else []),
+            "strongest anchors (weight)",
+        ],
         [
             (
                 row["target"],
                 f"{row['coverage']:.2f}",
                 f"{row['expected_correlation']:.2f}",
                 "yes" if row["is_supported"] else "no",
+                *([f"{row['from_other_line']:.0%}"] if "from_other_line" in row else []),
                 row["strongest_anchors"],
             )
             for row in rows.head(SHOWN).to_dict("records")

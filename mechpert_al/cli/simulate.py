@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 @click.option(
     "--predictor",
     shell_complete=completion.predictors,
-    help="What is taught and scored.  [default: the loop's, or kriging]",
+    help="What is taught and scored.  [default: the loop's, or kriging; co_kriging with another "
+    "line]",
 )
 @click.option(
     "--batch", type=click.IntRange(min=1), help="Genes in a round.  [default: the loop's, or 10]"

@@ -139,21 +139,20 @@ class Knowledge:
         UsageError
             If no other line is known, or there are too many candidates for all pairs.
         """
-        effects = self._demanded_line()
-        if self.is_large:
-            raise UsageError(
-                f"another line takes a matrix of all pairs of candidates, and {self.n_genes} are "
-                "too many",
-                f"Plan without --other-line, or on at most {DENSE_LIMIT} candidates.",
-            )
-        measured = line_correlation(effects, self.genes)
+        measured = line_correlation(self._demanded_line(), self.genes)
         return unit_diagonal(kernel + OTHER_LINE_WEIGHT * measured)
 
     def _demanded_line(self) -> EffectTable:
         if self.other_line is None:
             raise UsageError(
                 "this needs another line that was measured already, and none was given",
-                "Give one with --other-line (or [prediction] other_line in the loop file).",
+                "Give one with --other-line (or [prediction] other_line in the file of settings).",
+            )
+        if self.is_large:
+            raise UsageError(
+                f"another line takes a matrix of all pairs of candidates, and {self.n_genes} are "
+                "too many",
+                f"Go on without the other line, or with at most {DENSE_LIMIT} candidates.",
             )
         return self.other_line
 
@@ -340,13 +339,17 @@ class Knowledge:
         ------
         DataError
             If none of its knock-downs is a candidate.
+        UsageError
+            If there are too many candidates for all pairs.
         """
         aligned = align(effects, self.genes, source)
         told = f"{source}: {len(aligned.numbers)} of {self.n_genes} candidates were measured there"
         if aligned.left_out:
             told += f"; {len(aligned.left_out)} of its knock-downs are no candidates"
         notices = (*self.notices, told, *aligned.notices)
-        return replace(self, other_line=effects, line=None, notices=notices)
+        known = replace(self, other_line=effects, line=None, notices=notices)
+        known._demanded_line()
+        return known
 
     def with_consensus(self, consensus: ConsensusNetwork) -> Knowledge:
         """The same knowledge with another consensus network."""

@@ -27,6 +27,7 @@ def plan(
     *,
     effects: EffectTable | None = None,
     network: PriorNetwork | None = None,
+    other_line: EffectTable | None = None,
     strategy: str | Strategy | None = None,
     candidates: Sequence[str] | None = None,
     pending: Sequence[str] = (),
@@ -46,6 +47,8 @@ def plan(
         What is measured already.
     network
         Prior network, for strategies that read one.
+    other_line
+        A screen of another cell line that was measured already: its correlations join the kernel.
     strategy
         Name, or a strategy of your own; by default ``expected_coverage``, and
         ``facility_location`` with more than 5,000 candidates.
@@ -76,6 +79,8 @@ def plan(
     if n < 1:
         raise UsageError(f"a batch of {n} genes was asked for", "Ask for at least 1.")
     knowledge = known_from(panel, network)
+    if other_line is not None:
+        knowledge = knowledge.with_other_line(other_line)
     constraints = constraints or Constraints()
     notices = list(knowledge.notices)
     wanted = knowledge.genes

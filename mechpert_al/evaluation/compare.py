@@ -25,6 +25,7 @@ def compare(
     panel: Panel | Knowledge | str | Path,
     *,
     network: PriorNetwork | None = None,
+    other_line: EffectTable | None = None,
     strategies: Sequence[str] | None = None,
     predictors: Sequence[str] | None = None,
     n_jobs: int = 1,
@@ -44,6 +45,8 @@ def compare(
         A panel (or its folder, or the name of a shipped one), or knowledge made from one.
     network
         Prior network, for centralities and the baselines that read one.
+    other_line
+        A screen of another cell line that was measured already.
     strategies, predictors
         Names; by default all strategies, and the default predictor with two baselines.
     n_jobs
@@ -65,7 +68,7 @@ def compare(
     Comparison
         With random always in it, and oracles for scale.
     """
-    screens, knowledge = judged(effects, panel, network)
+    screens, knowledge = judged(effects, panel, network, other_line)
     protocol, notices = make_protocol(
         knowledge,
         None if strategies is None else tuple(strategies),
@@ -123,6 +126,7 @@ def judged(
     effects: EffectTable | Mapping[str, EffectTable],
     panel: Panel | Knowledge | str | Path,
     network: PriorNetwork | None,
+    other_line: EffectTable | None = None,
 ) -> tuple[list[Screen], Knowledge]:
     """Held-out screens and knowledge from whatever the caller has."""
     if isinstance(panel, Knowledge):
@@ -130,6 +134,8 @@ def judged(
     else:
         panel = panel if isinstance(panel, Panel) else read_panel(panel)
         knowledge = Knowledge.from_panel(panel, network)
+    if other_line is not None:
+        knowledge = knowledge.with_other_line(other_line)
     tables = {"effects": effects} if isinstance(effects, EffectTable) else effects
     if not tables:
         raise UsageError("no measured screen was given", "Give effects to judge by.")
@@ -163,4 +169,7 @@ def inputs_of(screens: Sequence[Screen], knowledge: Knowledge) -> dict[str, Any]
         if knowledge.similarity is None
         else {"sha256": knowledge.similarity.content_hash},
         "network": None if knowledge.prior is None else {"sha256": knowledge.prior.content_hash},
+        "other_line": None
+        if knowledge.other_line is None
+        else {"sha256": knowledge.other_line.content_hash},
     }

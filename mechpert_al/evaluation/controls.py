@@ -17,10 +17,11 @@ from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.consensus.network import ConsensusNetwork
 from mechpert_al.design.greedy import Selection
 from mechpert_al.design.strategy import DesignState, Strategy, build_strategy, random_generator
+from mechpert_al.effects.align import align
 from mechpert_al.evaluation.protocol import Protocol
 from mechpert_al.evaluation.screen import Split
 from mechpert_al.prediction.base import ProfileRegressor
-from mechpert_al.prediction.catalogue import build_predictor
+from mechpert_al.prediction.catalogue import build_predictor, default_predictor
 from mechpert_al.prediction.kriging import KrigingRegressor
 from mechpert_al.prediction.neighbours import NeighbourRegressor
 
@@ -132,6 +133,25 @@ def rewired(knowledge: Knowledge, seed: int) -> Knowledge:
     return knowledge.with_consensus(network)
 
 
+def permuted_other_line(knowledge: Knowledge, seed: int) -> Knowledge:
+    """Another line whose profiles belong to the wrong genes of those that it measured."""
+    effects, line = knowledge.other_line, knowledge.line
+    if effects is None or line is None:
+        raise ValueError("there are no profiles of another line to permute")
+    names = [knowledge.genes[i] for i in line.numbers]
+    by_name = np.argsort(names)
+    order = np.empty_like(by_name)
+    order[by_name] = random_generator(seed, "permuted other line").permutation(by_name)
+    ours = align(effects, knowledge.genes).effects
+    wrong = ours.renamed({name: names[place] for name, place in zip(names, order, strict=True)})
+    return replace(knowledge, other_line=wrong, line=line.relabelled(line.numbers[order]))
+
+
+def without_line(knowledge: Knowledge) -> Knowledge:
+    """The same knowledge, of this line alone."""
+    return replace(knowledge, other_line=None, line=None)
+
+
 def controls_of(protocol: Protocol, knowledge: Knowledge, split: Split) -> list[Control]:
     """The controls of one split, each with its own permutation."""
     seed = protocol.seed * 1_000_003 + split.number
@@ -139,7 +159,7 @@ def controls_of(protocol: Protocol, knowledge: Knowledge, split: Split) -> list[
     design = build_strategy(strategy)
     found: list[Control] = []
     for name, spoil in (("permuted_panel", permuted_panel), ("rewired", rewired)):
-        spoiled = spoil(knowledge, seed)
+        spoiled = without_line(spoil(knowledge, seed))  # what another line tells is no panel's
         found.append(
             Control(
                 PREFIX + name,
@@ -154,7 +174,10 @@ def controls_of(protocol: Protocol, knowledge: Knowledge, split: Split) -> list[
                 strategy,
                 PREFIX + name,
                 design,
-                build_predictor(predictor, spoiled),
+                build_predictor(
+                    predictor if knowledge.other_line is None else default_predictor(spoiled),
+                    spoiled,
+                ),
                 knowledge,
             )
         )
@@ -170,5 +193,11 @@ def controls_of(protocol: Protocol, knowledge: Knowledge, split: Split) -> list[
             replace(consensus, orientation="reversed").neighbourhoods
         ),
     }
+    if knowledge.line is not None:
+        alone = without_line(knowledge)
+        others[PREFIX + "permuted_other_line"] = build_predictor(
+            predictor, permuted_other_line(knowledge, seed)
+        )
+        others[PREFIX + "without_other_line"] = build_predictor(default_predictor(alone), alone)
     found += [Control(strategy, name, design, one, knowledge) for name, one in others.items()]
     return found

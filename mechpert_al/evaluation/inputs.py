@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from mechpert_al.agents.panel import read_panel
@@ -110,6 +110,7 @@ def load_inputs(
     reader.demand(
         [(entry.path, entry.source) for entry in loop.effects]
         + ([(loop.network.path, loop.network.source)] if loop.network else [])
+        + ([(other, "effects of another line")] if (other := loop.prediction.other_line) else [])
     )
     judges, settings = reader.effects(loop.effects)
     panel = read_panel(reader.file("panel", loop.panel.path), loop.panel.agents)
@@ -134,7 +135,7 @@ def load_inputs(
         reader.notices.append(f"consensus settings chosen on {chosen_on}: {choice}")
     if loop.prediction.other_line is not None:
         place = reader.file("other line", loop.prediction.other_line)
-        knowledge = replace(knowledge, other_line=read_effects(place))
+        knowledge = knowledge.with_other_line(read_effects(place), place.name)
     return LoopInputs(judges, knowledge, loop, reader.files, reader.notices)
 
 

@@ -24,7 +24,7 @@ from mechpert_al.evaluation.screen import Screen, Split, splits
 from mechpert_al.evaluation.statistics import CrossedBootstrap, interval, known_mean, share_below
 from mechpert_al.loop.rounds import Round, run_rounds
 from mechpert_al.networks import PriorNetwork
-from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR, build_predictor
+from mechpert_al.prediction.catalogue import build_predictor, default_predictor
 from mechpert_al.symbols import match
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def simulate(
     *,
     network: PriorNetwork | None = None,
     strategy: str | Strategy = DEFAULT_STRATEGY,
-    predictor: str = DEFAULT_PREDICTOR,
+    predictor: str | None = None,
     batch: int = 10,
     rounds: int = 5,
     constraints: Constraints | None = None,
@@ -105,7 +105,8 @@ def simulate(
     effects, panel, network
         As for `compare`.
     strategy, predictor
-        What proposes, and what is taught and scored.
+        What proposes, and what is taught and scored; by default kriging, and co-kriging where the
+        knowledge has another line.
     batch, rounds
         Genes in a round, and rounds.
     constraints
@@ -118,6 +119,7 @@ def simulate(
     """
     screens, knowledge = judged(effects, panel, network)
     method = build_strategy(strategy) if isinstance(strategy, str) else strategy
+    predictor = predictor or default_predictor(knowledge)
     constraints = constraints or Constraints()
     job = _Job(knowledge, method, predictor, [batch] * rounds, constraints, random_draws, seed)
     job.step = progress or job.step
@@ -206,6 +208,8 @@ class _Job:
     def run(
         self, screen: Screen, parts: list[Split]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        self.knowledge = self.knowledge.beside(screen.line)
+        self.scored = build_predictor(self.predictor, self.knowledge)
         names = np.array(screen.genes)
         genes = np.unique(names[np.concatenate([split.test for split in parts])])
         shape = (len(self.sizes), len(parts), len(genes))
@@ -274,9 +278,8 @@ class _Job:
         return np.array(Random(draw).select(state, n).picks, dtype=int)
 
     def _score(self, judge: Judge, anchors: np.ndarray) -> np.ndarray:
-        predictor = build_predictor(self.predictor, self.knowledge)
-        predicted = judge.predict(predictor, anchors)
-        self.said.update(predictor.notices_)
+        predicted = judge.predict(self.scored, anchors)
+        self.said.update(self.scored.notices_)
         return judge.score([predicted])[0][PRIMARY]
 
     def _batch_row(self, screen: Screen, split: Split, one: Round) -> dict[str, Any]:

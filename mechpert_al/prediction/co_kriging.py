@@ -170,8 +170,8 @@ class CoKrigingRegressor(KrigingRegressor):
         """Each anchor's unit profile predicted without it, shape (n_anchors, n_measured).
 
         Only its point in this line is left out: the other line's profile of the same gene stays.
-        Both systems lose one row, a rank-one downdate of what is left of them. Needs complete
-        profiles.
+        Both systems lose one row, a rank-one downdate of what is left of them. Missing values
+        count as the anchors' mean.
         """
         first = -self._prior_inverse / np.diag(self._prior_inverse)[:, None]
         np.fill_diagonal(first, 0)
@@ -181,6 +181,16 @@ class CoKrigingRegressor(KrigingRegressor):
             drop = np.diag(through) / np.diag(self._wiener_inverse)
             through = through - drop[:, None] * self._wiener_inverse
         return self._combined(self.anchors_, first, through)
+
+    def left_out_correlations(self) -> np.ndarray:
+        """Correlation of each anchor's profile with its left-out prediction, shape (n_anchors,).
+
+        Over the readouts that the anchor measured; 0 where nothing is predicted.
+        """
+        predicted = np.where(np.isnan(self.deviations_), 0, self.left_out())
+        sizes = np.linalg.norm(predicted, axis=1) * np.linalg.norm(self.unit_, axis=1)
+        with_truth = (predicted * self.unit_).sum(axis=1)
+        return np.where(sizes > 1e-12, with_truth / np.where(sizes > 1e-12, sizes, 1), 0)
 
     # ------------------------------------------------------------------ prediction
     def _parts(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

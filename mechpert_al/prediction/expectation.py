@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from mechpert_al.consensus.kernel import coverage
+from mechpert_al.prediction.co_kriging import CoKrigingRegressor
 from mechpert_al.prediction.kriging import KrigingRegressor
 from mechpert_al.prediction.left_out import left_out_correlations
 
@@ -119,8 +120,11 @@ def expectation(model: KrigingRegressor) -> Expectation | None:
     anchors, correlation = model.anchors_, model.correlation_
     if correlation is None or len(anchors) < MIN_ANCHORS:
         return None
-    among = model.kernel_[np.ix_(anchors, anchors)]
-    met = left_out_correlations(among[None], correlation, model.noise, model.wiener or 0.0)[0]
+    if isinstance(model, CoKrigingRegressor):
+        met = model.left_out_correlations()
+    else:
+        among = model.kernel_[np.ix_(anchors, anchors)]
+        met = left_out_correlations(among[None], correlation, model.noise, model.wiener or 0.0)[0]
     size = len(anchors) ** 0.5
     mean = float(met.mean()) * (LEVEL - SELECTED / size)
     error = float(np.hypot(FLOOR, SPREAD * met.std() / size))

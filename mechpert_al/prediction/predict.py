@@ -17,7 +17,8 @@ from mechpert_al.effects.align import align
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import UsageError
 from mechpert_al.networks import PriorNetwork
-from mechpert_al.prediction.catalogue import DEFAULT_PREDICTOR, build_predictor
+from mechpert_al.prediction.base import ProfileRegressor
+from mechpert_al.prediction.catalogue import build_predictor, default_predictor
 from mechpert_al.prediction.expectation import MIN_ANCHORS, Expectation, expectation
 from mechpert_al.prediction.kriging import KrigingRegressor
 
@@ -75,6 +76,10 @@ class Prediction:
         None with too few anchors to say, or for a predictor without a kernel.
     notices
         What was left out and why.
+    from_other_line
+        For each target the share of its deviation that another line's profiles make and no anchor
+        does (its projection on the deviation, so that both parts sum to 1); None where no other
+        line is read.
     """
 
     targets: tuple[str, ...]
@@ -88,6 +93,7 @@ class Prediction:
     anchors: tuple[str, ...]
     expectation: Expectation | None = None
     notices: tuple[str, ...] = ()
+    from_other_line: np.ndarray | None = None
 
     @property
     def expected_correlation(self) -> np.ndarray:
@@ -109,7 +115,8 @@ class Prediction:
             )
         return (
             f"Expected mean correlation over all unmeasured candidates: {self.expectation} (90 % "
-            f"interval; from {self.expectation.n_anchors} anchors each predicted from the others)."
+            f"interval; from {self.expectation.n_anchors} anchors each predicted from the others"
+            f"{'' if self.from_other_line is None else ' and the other line'})."
         )
 
     def to_anndata(self) -> anndata.AnnData:
@@ -143,6 +150,8 @@ class Prediction:
             ),
             var=pd.DataFrame({"centre": self.centre}, index=list(self.readouts)),
         )
+        if self.from_other_line is not None:
+            table.obs["from_other_line"] = self.from_other_line
         table.layers["profile"] = (self.centre + self.deviation).astype(np.float32)
         about = {
             "format": "mechpert-al prediction 1",
@@ -164,7 +173,7 @@ class Prediction:
         best: dict[str, list[str]] = {target: [] for target in self.targets}
         for one in self.neighbours:
             best[one.target].append(f"{one.anchor} ({one.weight:+.3f})")
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "target": self.targets,
                 "coverage": self.coverage,
@@ -173,6 +182,9 @@ class Prediction:
                 "strongest_anchors": ["; ".join(best[target][:3]) for target in self.targets],
             }
         )
+        if self.from_other_line is not None:
+            frame["from_other_line"] = self.from_other_line
+        return frame
 
     def __repr__(self) -> str:
         return (
@@ -193,7 +205,8 @@ def predict(
     *,
     targets: Sequence[str] | None = None,
     network: PriorNetwork | None = None,
-    predictor: str = DEFAULT_PREDICTOR,
+    other_line: EffectTable | None = None,
+    predictor: str | None = None,
 ) -> Prediction:
     """Profiles of unmeasured perturbations, from those that were measured.
 
@@ -207,8 +220,10 @@ def predict(
         Whom to predict; by default every candidate that was not measured.
     network
         Prior network, for predictors that read one.
+    other_line
+        A screen of another cell line that was measured already.
     predictor
-        Name of the predictor.
+        Name of the predictor; by default ``kriging``, and ``co_kriging`` with another line.
 
     Raises
     ------
@@ -222,6 +237,10 @@ def predict(
     else:
         panel = panel if isinstance(panel, Panel) else read_panel(panel)
         knowledge = Knowledge.from_panel(panel, network)
+    if other_line is not None:
+        knowledge = knowledge.with_other_line(other_line)
+    knowledge = knowledge.on_readouts(effects.readouts)
+    predictor = predictor or default_predictor(knowledge)
     aligned = align(effects, knowledge.genes)
     measured = set(aligned.numbers.tolist())
     index = knowledge.consensus.index
@@ -242,10 +261,11 @@ def predict(
     anchors = model.anchors_
     rows = np.array(numbers)
     links = knowledge.consensus.symmetric[rows][:, anchors] > 0
+    deviation = model.deviation(rows)
     return Prediction(
         tuple(knowledge.genes[i] for i in numbers),
         effects.readouts,
-        model.deviation(rows),
+        deviation,
         model.centre_,
         coverage(getattr(model, "kernel_", knowledge.kernel), anchors)[rows],
         np.asarray(links.sum(axis=1)).ravel() > 0,
@@ -254,7 +274,17 @@ def predict(
         tuple(knowledge.genes[i] for i in anchors),
         expectation(model) if isinstance(model, KrigingRegressor) else None,
         (*knowledge.notices, *aligned.notices, *model.notices_),
+        None if model.line is None else _share_of_line(model, rows, deviation),
     )
+
+
+def _share_of_line(
+    model: ProfileRegressor, targets: np.ndarray, deviation: np.ndarray
+) -> np.ndarray:
+    """How much of each deviation another line's profiles make; 0 where nothing deviates."""
+    sizes = (deviation**2).sum(axis=1)
+    part = (model.offset(targets) * deviation).sum(axis=1)
+    return np.where(sizes > 0, part / np.where(sizes > 0, sizes, 1), 0)
 
 
 def _file_of(table: anndata.AnnData) -> bytes:

@@ -236,3 +236,113 @@ def test_simulate_runs_rounds(run_cli: Callable, folder: Path) -> None:
     together = again["batches"][0]["genes"]
     in_rounds = [gene for row in found["batches"] if row["split"] == 0 for gene in row["genes"]]
     assert together == in_rounds  # a strategy that does not learn picks the same in rounds
+
+
+# ---------------------------------------------------------------------- another line
+@pytest.fixture(scope="module")
+def line(folder: Path) -> Path:
+    """The screen again with more noise, as another line of which part was measured."""
+    from mechpert_al.effects import read_effects
+
+    table = read_effects(folder / "screen.h5ad")
+    noise = np.random.default_rng(9).normal(scale=0.5, size=table.values.shape)
+    other = EffectTable(table.perturbations, table.readouts, table.values + noise)
+    write_effects(other.take(table.perturbations[5:300]), folder / "line.h5ad")
+    return folder / "line.h5ad"
+
+
+def test_plan_with_another_line(run_cli: Callable, folder: Path, line: Path) -> None:
+    given = ("plan", "--panel", "essential585", "-n", 10)
+    alone, joined = document(run_cli, *given), document(run_cli, *given, "--other-line", line)
+    genes = [[pick["gene"] for pick in found["batch"]] for found in (alone, joined)]
+    assert genes[0] != genes[1]
+    known = Knowledge.from_panel(read_panel("essential585"))
+    from mechpert_al.design import plan
+    from mechpert_al.effects import read_effects
+
+    assert list(plan(known, 10, other_line=read_effects(line)).genes) == genes[1]
+    assert any("line.h5ad: 295 of 585 candidates" in text for text in joined["notices"]) or any(
+        "line.h5ad: 295 of 585 candidates" in text
+        for text in run_cli(*given, "--other-line", line).stderr.splitlines()
+    )
+
+
+def test_predict_with_another_line(
+    run_cli: Callable, folder: Path, line: Path, tmp_path: Path
+) -> None:
+    given = (
+        "predict", "--effects", folder / "measured.h5ad", "--panel", "essential585",
+        "--other-line", line, "-o", tmp_path / "out.h5ad",
+    )  # fmt: skip
+    found = document(run_cli, *given)
+    assert found["predictor"] == "co_kriging"
+    shares = {row["target"]: row["from_other_line"] for row in found["targets"]}
+    measured_there = read_panel("essential585").candidates[40:300]
+    assert np.mean([shares[gene] for gene in measured_there]) > 0.2
+    shown = run_cli(*given)
+    assert "other line" in shown.stdout
+    plain = document(run_cli, *given, "--predictor", "kriging")
+    assert plain["predictor"] == "kriging"
+    assert "from_other_line" not in plain["targets"][0]
+
+
+def test_compare_with_another_line(run_cli: Callable, folder: Path, line: Path) -> None:
+    found = document(
+        run_cli, "compare", folder / "loop.toml", "--other-line", line, "--splits", 1, "-j", 1,
+        "--random-draws", 2, "--strategy", "expected_coverage", "--budget", 10, "--controls",
+    )  # fmt: skip
+    assert found["protocol"]["default_predictor"] == "co_kriging"
+    assert found["protocol"]["predictors"] == [
+        "co_kriging", "kriging", "neighbours", "similarity_co_kriging",
+    ]  # fmt: skip
+    means = {
+        row["predictor"]: row["mean"]
+        for row in found["summary"]
+        if (row["strategy"], row["metric"]) == ("expected_coverage", "pearson_centred")
+    }
+    assert means["co_kriging"] > means["kriging"]
+    roles = {one["role"]: one["name"] for one in found["inputs"]["files"]}
+    assert roles["other line"] == "line.h5ad"
+    controls = {row["control"]: row for row in found["controls"]}
+    assert controls["control:permuted_other_line"]["fails_as_it_must"]
+    assert "control:without_other_line" in controls
+
+
+def test_simulate_with_another_line(run_cli: Callable, folder: Path, line: Path) -> None:
+    found = document(
+        run_cli, "simulate", folder / "loop.toml", "--other-line", line, "--splits", 1,
+        "--random-draws", 2, "--batch", 5, "--rounds", 2,
+    )  # fmt: skip
+    assert found["settings"]["predictor"] == "co_kriging"
+
+
+@pytest.mark.parametrize("command", ["plan", "predict", "compare"])
+def test_a_line_that_cannot_be_used_is_refused(
+    run_cli: Callable, folder: Path, tmp_path: Path, command: str
+) -> None:
+    readouts = tuple(f"R{i}" for i in range(60))
+    mouse = tmp_path / "mouse.h5ad"
+    write_effects(EffectTable(("Zfp1", "Zfp2", "Zfp3"), readouts, np.ones((3, 60))), mouse)
+    given = {
+        "plan": ("plan", "--panel", "essential585", "-n", 3),
+        "predict": (
+            "predict", "--effects", folder / "measured.h5ad", "--panel", "essential585",
+            "-o", tmp_path / "out.h5ad",
+        ),
+        "compare": ("compare", folder / "loop.toml", "--splits", 1),
+    }[command]  # fmt: skip
+    done = run_cli(*given, "--other-line", mouse)
+    assert done.exit_code == 3
+    assert "mouse.h5ad: none of its 3 perturbations" in done.stderr
+    assert "585 candidates" in done.stderr
+    missing = run_cli(*given, "--other-line", tmp_path / "nowhere.h5ad")
+    assert missing.exit_code == 3
+    assert "nowhere.h5ad" in missing.stderr
+    assert not (tmp_path / "out.h5ad").exists()
+
+
+def test_co_kriging_needs_another_line(run_cli: Callable, folder: Path, tmp_path: Path) -> None:
+    done = run_cli("compare", folder / "loop.toml", "--predictor", "co_kriging", "--splits", 1)
+    assert done.exit_code == 2
+    assert "co_kriging needs: other_line" in done.stderr
+    assert "--other-line" in done.stderr
