@@ -17,6 +17,7 @@ from scipy import sparse
 
 from mechpert_al.consensus.kernel import NOISE
 from mechpert_al.consensus.large_kernel import LargeKernel
+from mechpert_al.design.residual import ResidualCovariance
 
 
 class Run(Protocol):
@@ -43,48 +44,6 @@ class Objective(Protocol):
 
 
 # ---------------------------------------------------------------------- on a kernel
-class _Residual:
-    """The kernel's columns of some candidates, conditioned on anchors by rank-one updates.
-
-    ``columns[t, j]`` is the covariance of target t and candidate j given the anchors so far.
-    """
-
-    def __init__(
-        self, kernel: np.ndarray, noise: np.ndarray, given: np.ndarray, candidates: np.ndarray
-    ) -> None:
-        self.noise = noise
-        self.candidates = np.asarray(candidates, dtype=int)
-        self.place = np.full(len(kernel), -1)
-        self.place[self.candidates] = np.arange(len(self.candidates))
-        self.columns = np.array(kernel[:, self.candidates], dtype=np.float64)
-        self._change = np.empty_like(self.columns)
-        given = np.asarray(given, dtype=int)
-        if given.size:
-            block = kernel[np.ix_(given, given)] + np.diag(noise[given])
-            cross = kernel[np.ix_(given, self.candidates)]
-            self.columns -= kernel[:, given] @ np.linalg.solve(block, cross)
-
-    def places(self, candidates: np.ndarray) -> np.ndarray:
-        return self.place[candidates]
-
-    def condition(self, candidate: int) -> None:
-        column = self.columns[:, self.place[candidate]]
-        scale = column[candidate] + self.noise[candidate]
-        np.outer(column / scale, self.columns[candidate], out=self._change)
-        self.columns -= self._change
-
-    def summed_squares(self, worth: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-        """Σ_t worth[t] · columns[t, c]² of some candidates, shape (k,)."""
-        places, columns = self.places(candidates), self.columns
-        if 2 * len(places) < columns.shape[1]:
-            columns, places = columns[:, places], np.arange(len(places))
-        return np.einsum("t,tc,tc->c", worth, columns, columns)[places]
-
-    def variances(self, candidates: np.ndarray) -> np.ndarray:
-        """Residual variances of some candidates, shape (k,)."""
-        return self.columns[candidates, self.places(candidates)]
-
-
 class _KernelObjective:
     """What objectives on a kernel share.
 
@@ -111,8 +70,8 @@ class _KernelObjective:
         self.variance = kernel.diagonal()
         self.values = np.ones(len(kernel)) if values is None else np.asarray(values, dtype=float)
 
-    def _residual(self, given: np.ndarray, candidates: np.ndarray) -> _Residual:
-        return _Residual(self.kernel, self.noise, given, candidates)
+    def _residual(self, given: np.ndarray, candidates: np.ndarray) -> ResidualCovariance:
+        return ResidualCovariance(self.kernel, self.noise, given, candidates)
 
 
 class ExpectedCoverage(_KernelObjective):
@@ -132,7 +91,7 @@ class ExpectedCoverage(_KernelObjective):
 
 
 class _CoverageRun:
-    def __init__(self, objective: ExpectedCoverage, residual: _Residual) -> None:
+    def __init__(self, objective: ExpectedCoverage, residual: ResidualCovariance) -> None:
         self.residual = residual
         self.noise = objective.noise
         self.worth = objective.values / objective.variance
@@ -230,7 +189,7 @@ class LogDeterminant(_KernelObjective):
 
 
 class _LogDeterminantRun:
-    def __init__(self, objective: LogDeterminant, residual: _Residual) -> None:
+    def __init__(self, objective: LogDeterminant, residual: ResidualCovariance) -> None:
         self.noise = objective.noise
         self.residual = residual
 

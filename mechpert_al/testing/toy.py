@@ -64,8 +64,8 @@ class ToyScreen:
         values[random.random(values.shape) < 0.02] = np.nan
         return EffectTable(
             (*by_name[3:], "STRANGER1"),
-            (*self.effects.readouts[4:], "ELSEWHERE"),
-            np.pad(values[3:, 4:], ((0, 1), (0, 1)), constant_values=1.0),
+            (*self.effects.readouts[1:], "ELSEWHERE"),
+            np.pad(values[3:, 1:], ((0, 1), (0, 1)), constant_values=1.0),
         )
 
     @property

@@ -23,7 +23,8 @@ from mechpert_al.agents.store import AnswerStore
 from mechpert_al.agents.verification import damage_of, verified
 from mechpert_al.config import PanelDescription
 from mechpert_al.errors import DataError, IntegrityError
-from mechpert_al.testing.agents import FakeOllama, answers, good_answer
+from mechpert_al.testing.agents import FakeOllama, answers
+from mechpert_al.testing.made_up_answers import good_answer
 
 GENES = tuple(f"GENE{number}" for number in range(1, 25))
 QUICK = Patience(pause=0.01, longest=0.02, busy_tries=3)

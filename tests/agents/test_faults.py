@@ -19,6 +19,7 @@ from mechpert_al.config import PanelDescription
 from mechpert_al.errors import BackendError
 from mechpert_al.testing import agents as fake
 from mechpert_al.testing.agents import MODEL, Act, FakeOllama
+from mechpert_al.testing.made_up_answers import piece
 
 GENES = ("ATF4", "DDIT3", "EIF2AK4", "PSMA1", "PSMA3", "PSMB1", "MED12", "CCNC")
 TARGETS = GENES[:3]
@@ -71,7 +72,7 @@ def first_meets(act: Act, n: int) -> Callable[[dict], Act | None]:
     return script
 
 
-LONG = fake.piece({"model": MODEL}, '{"target": "ATF4", "regulators": []}')
+LONG = piece({"model": MODEL}, '{"target": "ATF4", "regulators": []}')
 #: Name: what the server does, the kind under which it is kept, what the message must mention.
 SCRIPTS: dict[str, tuple[Act, str, str]] = {
     "busy": (fake.status(503, "server busy"), "busy", "server busy"),

@@ -21,6 +21,7 @@ from mechpert_al.config import PanelDescription
 from mechpert_al.errors import BackendError
 from mechpert_al.testing import agents as fake
 from mechpert_al.testing.agents import MODEL, FakeOllama
+from mechpert_al.testing.made_up_answers import good_answer, piece
 
 GENES = ("ATF4", "DDIT3", "EIF2AK4", "PSMA1", "PSMA3", "PSMB1", "MED12", "CCNC")
 TARGETS = GENES[:3]
@@ -55,7 +56,7 @@ def test_an_answer_that_drips_ends_all_the_same(tmp_path: Path, head: bool) -> N
 
 
 @pytest.mark.parametrize(
-    "part", [b"x" * 60_000, b"\n" * 60_000, json.dumps(fake.piece({"model": MODEL}, "y")).encode()]
+    "part", [b"x" * 60_000, b"\n" * 60_000, json.dumps(piece({"model": MODEL}, "y")).encode()]
 )
 def test_an_answer_without_end_does_not_fill_the_memory(tmp_path: Path, part: bytes) -> None:
     part += b"\n" if part.endswith(b"}") else b""
@@ -86,7 +87,7 @@ def test_a_prompt_may_be_read_for_longer_than_words_may_stay_away(tmp_path: Path
 
     def slow_to_begin(handler: fake.Handler, body: dict) -> None:
         time.sleep(0.8)
-        handler.send_answer(body, fake.good_answer(body))
+        handler.send_answer(body, good_answer(body))
 
     with FakeOllama(script=[slow_to_begin, fake.hang(begun=True)]) as server:
         start = time.monotonic()
