@@ -93,15 +93,14 @@ class Admitted:
             )
 
     @cached_property
-    def _rows_of(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rows in the order of their targets, and where those of each target begin and end."""
-        order = np.argsort(self.target, kind="stable")
-        return order, np.searchsorted(self.target[order], np.arange(len(self.candidates) + 1))
+    def _row_of(self) -> dict[int, int]:
+        """The row of each pair: an agent proposes a regulator of a target once."""
+        pairs = self.target.astype(np.int64) * len(self.candidates) + self.regulator
+        return dict(zip(pairs.tolist(), range(len(self)), strict=True))
 
-    def about(self, target: int) -> Iterator[Hypothesis]:
-        """What it said of one candidate."""
-        order, places = self._rows_of
-        return self.rows(order[places[target] : places[target + 1]])
+    def row_of(self, target: int, regulator: int) -> int | None:
+        """The row of a pair of candidates, if it proposed that."""
+        return self._row_of.get(target * len(self.candidates) + regulator)
 
     @property
     def answered(self) -> frozenset[str]:
@@ -184,13 +183,17 @@ class Hypotheses(Sequence[Hypothesis]):
         candidates = self.parts[0].candidates if self.parts else ()
         return {gene: row for row, gene in enumerate(candidates)}
 
-    def about(self, target: str, agents: Container[str]) -> list[Hypothesis]:
-        """What some agents said of one target, without looking at all the rest."""
-        number = self._number.get(target)
-        if number is None:
+    def of_pair(self, target: str, regulator: str, agents: Container[str]) -> list[Hypothesis]:
+        """What some agents said of a pair, without looking at all the rest."""
+        one, other = self._number.get(target), self._number.get(regulator)
+        if one is None or other is None:
             return []
-        parts = (part.about(number) for part in self.parts if part.agent in agents)
-        return list(chain.from_iterable(parts))
+        found: list[Hypothesis] = []
+        for part in self.parts:
+            row = part.row_of(one, other) if part.agent in agents else None
+            if row is not None:
+                found += part.rows(np.array([row]))
+        return found
 
     def of(self, agent: str) -> Admitted | None:
         """What one agent said."""

@@ -205,27 +205,21 @@ class ConsensusNetwork:
     # ------------------------------------------------------------------ reasons and variants
     def evidence(self, one: str, other: str) -> tuple[Hypothesis, ...]:
         """Everything the agents said of a pair, in either direction, strongest first."""
-        pairs = ((one, other), (other, one))
-        found = [
-            hypothesis
-            for target, regulator in pairs
-            for hypothesis in self._said_of(target)
-            if hypothesis.regulator == regulator
-        ]
+        found = [*self._said_of(one, other), *self._said_of(other, one)]
         return tuple(sorted(found, key=lambda h: (-h.confidence, h.agent, h.target)))
 
-    def _said_of(self, target: str) -> Sequence[Hypothesis]:
-        """The voters' hypotheses of a target."""
+    def _said_of(self, target: str, regulator: str) -> Sequence[Hypothesis]:
+        """The voters' hypotheses of a pair."""
         if isinstance(self.hypotheses, Hypotheses):
-            return self.hypotheses.about(target, self.layers)
-        return self._said_by_target.get(target, ())
+            return self.hypotheses.of_pair(target, regulator, self.layers)
+        return self._said_by_pair.get((target, regulator), ())
 
     @cached_property
-    def _said_by_target(self) -> Mapping[str, list[Hypothesis]]:
-        said: dict[str, list[Hypothesis]] = {}
+    def _said_by_pair(self) -> Mapping[tuple[str, str], list[Hypothesis]]:
+        said: dict[tuple[str, str], list[Hypothesis]] = {}
         for one in self.hypotheses or ():
             if one.agent in self.layers:
-                said.setdefault(one.target, []).append(one)
+                said.setdefault((one.target, one.regulator), []).append(one)
         return said
 
     def only(self, agents: Iterable[str]) -> ConsensusNetwork:

@@ -152,7 +152,8 @@ class Prediction:
         )
         if self.from_other_line is not None:
             table.obs["from_other_line"] = self.from_other_line
-        table.layers["profile"] = (self.centre + self.deviation).astype(np.float32)
+        profile = np.empty(self.deviation.shape, dtype=np.float32)  # no second array of 64 bits
+        table.layers["profile"] = np.add(self.centre, self.deviation, out=profile)
         about = {
             "format": "mechpert-al prediction 1",
             "predictor": self.predictor,
@@ -164,7 +165,8 @@ class Prediction:
 
     def write(self, path: str | Path) -> None:
         """Write `to_anndata` as an .h5ad file, whole or not at all."""
-        atomic.write_bytes(Path(path), _file_of(self.to_anndata()))
+        with atomic.writing(Path(path)) as place:
+            self.to_anndata().write_h5ad(place)
 
     def frame(self) -> pd.DataFrame:
         """One row a target: coverage, expected correlation, its strongest anchors."""
@@ -285,16 +287,6 @@ def _share_of_line(
     sizes = (deviation**2).sum(axis=1)
     part = (model.offset(targets) * deviation).sum(axis=1)
     return np.where(sizes > 0, part / np.where(sizes > 0, sizes, 1), 0)
-
-
-def _file_of(table: anndata.AnnData) -> bytes:
-    """An AnnData object as the bytes of its file."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "prediction.h5ad"
-        table.write_h5ad(place)
-        return place.read_bytes()
 
 
 def _neighbours(

@@ -180,9 +180,9 @@ def test_hypotheses_are_a_sequence(folder: Path) -> None:
     assert (found[0], found[-1], found[1:3]) == (HYPOTHESES[0], HYPOTHESES[3], HYPOTHESES[1:3])
     assert found == HYPOTHESES
     assert found != HYPOTHESES[:3]
-    assert found.about("RPL3", {"one", "two"}) == list(HYPOTHESES[:2])
-    assert found.about("RPL3", {"two"}) == found.about("STRANGER", {"one"}) == []
-    assert found.about("GATA1", {"one", "two"}) == [HYPOTHESES[3]]
+    assert found.of_pair("RPL3", "MYC", {"one", "two"}) == [HYPOTHESES[1]]
+    assert found.of_pair("RPL3", "MYC", {"two"}) == found.of_pair("MYC", "RPL3", {"one"}) == []
+    assert found.of_pair("STRANGER", "MYC", {"one"}) == []
     assert pickle.loads(pickle.dumps(found)) == found
 
 
