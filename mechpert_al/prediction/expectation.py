@@ -7,6 +7,10 @@ from this kernel; the kernel tells which targets are predicted better than other
     of a target t        = mean r · (EVEN + (1 − EVEN) · s(t) / s̄),   s = √coverage
     after further genes  = mean r · (s̄ after / s̄ now)^GROWTH
 
+Co-kriging leaves out an anchor's point in this line alone. Anchors and the rest then differ more in
+what covers them, and the law for further genes bridges that too: r̄ is taken times
+(s̄ of the others / s̄ of the anchors, each left out)^GROWTH, with a LEVEL and a spread of its own.
+
 r̄ is the mean left-out correlation of N anchors. Anchors are few, chosen for their strength and
 not like the rest, so that r̄ promises too much while N is small. The constants and the spread were
 fitted on development genes of one real screen and on virtual labs, with good panels and bad ones,
@@ -37,6 +41,10 @@ GROWTH, AHEAD = 0.7, 0.15
 #: Standard deviation of the mean met about the mean expected: with many anchors, and in standard
 #: errors of the left-out mean (anchors are no independent sample).
 FLOOR, SPREAD = 0.02, 1.4
+#: The same for co-kriging: level, and standard deviation (the second by the root of N). Fitted on
+#: development genes of one real screen with another one known.
+JOINT_LEVEL, JOINT_SELECTED = 1.07, 1.21
+JOINT_FLOOR, JOINT_SPREAD = 0.02, 0.19
 #: Half a 90 % interval in standard deviations.
 WIDTH = 1.645
 
@@ -120,15 +128,35 @@ def expectation(model: KrigingRegressor) -> Expectation | None:
     anchors, correlation = model.anchors_, model.correlation_
     if correlation is None or len(anchors) < MIN_ANCHORS:
         return None
+    size, root = len(anchors) ** 0.5, mean_root(model.kernel_, anchors, anchors)
+    among = model.kernel_[np.ix_(anchors, anchors)]
     if isinstance(model, CoKrigingRegressor):
+        own = left_out_root(among, model.noise)
+        reach = (root / own) ** GROWTH if own > 0 else 1.0
         met = model.left_out_correlations()
+        mean = float(met.mean()) * reach * (JOINT_LEVEL - JOINT_SELECTED / size)
+        error = float(np.hypot(JOINT_FLOOR, JOINT_SPREAD / size))
     else:
-        among = model.kernel_[np.ix_(anchors, anchors)]
         met = left_out_correlations(among[None], correlation, model.noise, model.wiener or 0.0)[0]
-    size = len(anchors) ** 0.5
-    mean = float(met.mean()) * (LEVEL - SELECTED / size)
-    error = float(np.hypot(FLOOR, SPREAD * met.std() / size))
-    return Expectation(mean, error, len(anchors), mean_root(model.kernel_, anchors, anchors))
+        mean = float(met.mean()) * (LEVEL - SELECTED / size)
+        error = float(np.hypot(FLOOR, SPREAD * met.std() / size))
+    return Expectation(mean, error, len(anchors), root)
+
+
+def left_out_root(among: np.ndarray, noise: float) -> float:
+    """Mean root of the coverage of each anchor by the other ones.
+
+    Parameters
+    ----------
+    among
+        Kernel of the anchors, shape (n_anchors, n_anchors).
+    noise
+        σ².
+    """
+    inverse = np.linalg.inv(among + noise * np.eye(len(among)))
+    own = np.diag(among)
+    covered = (own + noise - 1 / np.diag(inverse)) / own
+    return float(np.sqrt(np.clip(covered, 0, 1)).mean())
 
 
 def mean_root(kernel: np.ndarray, anchors: np.ndarray, measured: np.ndarray) -> float:

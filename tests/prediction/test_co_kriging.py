@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mechpert_al.consensus import Knowledge
+from mechpert_al.consensus import Knowledge, coverage
 from mechpert_al.consensus.knowledge import OTHER_LINE_WEIGHT
 from mechpert_al.consensus.other_line import LineProfiles, line_correlation
 from mechpert_al.effects import EffectTable
@@ -17,7 +17,15 @@ from mechpert_al.evaluation.metrics import PRIMARY, Judge
 from mechpert_al.evaluation.screen import Screen, splits
 from mechpert_al.prediction import KrigingRegressor, build_predictor, predict
 from mechpert_al.prediction.co_kriging import CoKrigingRegressor
-from mechpert_al.prediction.expectation import LEVEL, SELECTED, expectation
+from mechpert_al.prediction.expectation import (
+    GROWTH,
+    JOINT_FLOOR,
+    JOINT_LEVEL,
+    JOINT_SELECTED,
+    JOINT_SPREAD,
+    WIDTH,
+    expectation,
+)
 from mechpert_al.testing import ToyScreen, toy_screen
 
 #: ρ, s, λ and σ² as the method's page has them.
@@ -115,11 +123,11 @@ def test_profiles_of_the_line_are_centred_unit_and_beside_the_right_readouts(
     whole = replace(other, values=values)
     line = line_of(world.knowledge.with_other_line(whole).on_readouts(world.effects.readouts))
     rows = [whole.row_of[world.genes[i]] for i in line.numbers]
-    columns = [whole.readouts.index(name) for name in world.effects.readouts[4:]]
+    columns = [whole.readouts.index(name) for name in world.effects.readouts[1:]]
     np.testing.assert_allclose(
-        line.unit[:, 4:], unit_rows(values[np.ix_(rows, columns)]), atol=1e-6
+        line.unit[:, 1:], unit_rows(values[np.ix_(rows, columns)]), atol=1e-6
     )
-    np.testing.assert_array_equal(line.unit[:, :4], 0)
+    np.testing.assert_array_equal(line.unit[:, :1], 0)
     assert len(rows) == 30
 
 
@@ -185,7 +193,7 @@ def test_a_gene_that_only_the_other_line_measured_is_told_by_it(world: ToyScreen
     assert not alone.deviation([lonely]).any()
     truth = world.profiles[lonely] - world.profiles.mean(axis=0)
     said = model.deviation([lonely])[0]
-    assert np.corrcoef(said[4:], truth[4:])[0, 1] > 0.3
+    assert np.corrcoef(said[1:], truth[1:])[0, 1] > 0.3
     np.testing.assert_allclose(model.weights([lonely]) @ model.deviations_ + model.offset([lonely]),
                                model.deviation([lonely]), atol=1e-9)  # fmt: skip
 
@@ -244,8 +252,8 @@ def test_holes_of_the_other_line_are_counted(known: Knowledge, world: ToyScreen)
     ]
     n_missing = int(np.isnan(values[rows][:, :-1]).sum())
     blank, holes = line_of(known).notices
-    assert "4 of 60 (R0, R1, R2, R3)" in blank
-    assert holes.endswith(f"{n_missing} of {30 * 56}")
+    assert "1 of 60 (R0)" in blank
+    assert holes.endswith(f"{n_missing} of {30 * 59}")
     model = CoKrigingRegressor(known.kernel, known.line)
     model.fit(np.arange(5)[:, None], world.profiles[:5])
     assert {blank, holes} <= set(model.notices_)
@@ -343,7 +351,7 @@ def test_readouts_that_share_no_name_are_refused(world: ToyScreen) -> None:
     ids = tuple(f"ENSG{i}" for i in range(other.n_readouts))
     renamed = EffectTable(other.perturbations, ids, other.values)
     known = world.knowledge.with_other_line(renamed)
-    with pytest.raises(DataError, match=r"none of its 57 readouts .* among the 60") as refused:
+    with pytest.raises(DataError, match=r"none of its 60 readouts .* among the 60") as refused:
         known.on_readouts(world.effects.readouts)
     assert "--readout-names" in refused.value.hint
 
@@ -432,6 +440,17 @@ def test_what_is_expected_follows_from_anchors_left_out_of_this_line(
     for place, own in enumerate(u):
         said = dense.left_out(place)
         met.append(said @ own / np.linalg.norm(said) / np.linalg.norm(own))
+    K, n = known.kernel, len(anchors)
+    own = []
+    for place, anchor in enumerate(anchors):
+        rest = np.delete(anchors, place)
+        own.append(np.sqrt(coverage(K, rest)[anchor]))
+    others = np.setdiff1d(np.arange(33), anchors)
+    reach = (np.sqrt(coverage(K, anchors)[others]).mean() / np.mean(own)) ** GROWTH
     told = expectation(model)
     assert told is not None
-    assert told.mean == pytest.approx(np.mean(met) * (LEVEL - SELECTED / np.sqrt(len(anchors))))
+    assert told.mean == pytest.approx(
+        np.mean(met) * reach * (JOINT_LEVEL - JOINT_SELECTED / np.sqrt(n))
+    )
+    half = WIDTH * np.sqrt(JOINT_FLOOR**2 + JOINT_SPREAD**2 / n)
+    assert told.high - told.mean == pytest.approx(half)
