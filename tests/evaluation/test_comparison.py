@@ -296,6 +296,16 @@ def test_permuted_measurements_are_held_against_the_same_without(
     assert beside["fails_as_it_must"] is None
 
 
+@pytest.mark.parametrize(("permuted", "fails"), [(0.15, True), (0.45, False)])
+def test_a_permuted_other_line_is_held_against_none(permuted: float, fails: bool) -> None:
+    rows = with_controls(
+        predictor_permuted_other_line=permuted, predictor_without_other_line=0.20
+    ).controls
+    (row,) = (r for r in rows if r["control"] == "control:permuted_other_line")
+    assert row["against"] == pytest.approx(0.20, abs=0.02)
+    assert row["fails_as_it_must"] is fails
+
+
 def test_permuted_measurements_do_not_apply_where_none_were_used() -> None:
     results = made_up()
     for one in results:

@@ -27,6 +27,7 @@ from mechpert_al.evaluation.oracles import Oracle, OracleKernel, _OracleRun
 from mechpert_al.evaluation.protocol import make_protocol
 from mechpert_al.evaluation.screen import Screen, Split, splits
 from mechpert_al.prediction.catalogue import build_predictor
+from mechpert_al.prediction.co_kriging import CoKrigingRegressor
 from mechpert_al.prediction.kriging import KrigingRegressor
 from mechpert_al.testing import ToyScreen, toy_screen
 
@@ -269,3 +270,36 @@ def test_the_list_of_controls(world: ToyScreen) -> None:
     other = replace(split, number=split.number + 1)
     one, two = (controls_of(protocol, known, s)[0].knowledge.consensus for s in (split, other))
     assert one.content_hash != two.content_hash  # each split has a permutation of its own
+
+
+def test_controls_where_another_line_is_known(world: ToyScreen) -> None:
+    """Its profiles under wrong names; and the panel's own controls run without it."""
+    known = world.knowledge.with_other_line(world.other_line)
+    known = known.on_readouts(world.effects.readouts)
+    protocol, _ = make_protocol(known, controls=True)
+    assert protocol.default_predictor == "co_kriging"
+    assert protocol.predictors == ("co_kriging", "kriging", "neighbours", "similarity_co_kriging")
+    _, split = judge_of(world)
+    found = {(c.strategy_name, c.predictor_name): c for c in controls_of(protocol, known, split)}
+    design = protocol.default_strategy
+    wrong = found[design, PREFIX + "permuted_other_line"].predictor
+    assert isinstance(wrong, CoKrigingRegressor)
+    assert wrong.line is not None
+    assert known.line is not None
+    assert wrong.line.unit is known.line.unit
+    assert (wrong.line.numbers != known.line.numbers).any()
+    assert not np.array_equal(wrong.kernel, known.kernel)
+    alone = found[design, PREFIX + "without_other_line"].predictor
+    assert isinstance(alone, KrigingRegressor)
+    np.testing.assert_array_equal(alone.kernel, world.knowledge.kernel)
+    for name in ("permuted_panel", "rewired"):
+        assert found[PREFIX + name, "co_kriging"].knowledge.other_line is None
+        assert found[design, PREFIX + name].predictor.line is None
+
+
+def test_without_another_line_nothing_of_it_is_compared(world: ToyScreen) -> None:
+    protocol, _ = make_protocol(world.knowledge, controls=True)
+    assert protocol.default_predictor == "kriging"
+    _, split = judge_of(world)
+    names = {c.predictor_name for c in controls_of(protocol, world.knowledge, split)}
+    assert not [name for name in names if "other_line" in name or "co_kriging" in name]

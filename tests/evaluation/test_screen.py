@@ -124,6 +124,24 @@ def test_coordinates_keep_inner_products_and_values(n_readouts: int) -> None:
         )
 
 
+@pytest.mark.parametrize("n_readouts", [8, 60, 90])
+def test_coordinates_span_another_line_too(n_readouts: int) -> None:
+    world = toy_screen(n_readouts=n_readouts)
+    known = world.knowledge.with_other_line(world.other_line).on_readouts(world.effects.readouts)
+    line = known.line
+    assert line is not None
+    screen = Screen.of("toy", world.effects, world.genes, line)
+    rotated = screen.rotated(line)
+    both = np.vstack([screen.coordinates, rotated.unit])
+    whole = np.vstack([screen.profiles, line.unit])
+    np.testing.assert_allclose(both @ both.T, whole @ whole.T, atol=1e-8)
+    everything = np.arange(n_readouts)[None].repeat(len(both), axis=0)
+    values = np.einsum("nkd,nd->nk", screen.basis_at(everything), both)
+    np.testing.assert_allclose(values, whole, atol=1e-8)
+    np.testing.assert_array_equal(rotated.numbers, line.numbers)
+    np.testing.assert_allclose(rotated.products, rotated.unit @ rotated.unit.T, atol=1e-8)
+
+
 # ---------------------------------------------------------------------- from a file
 def test_what_was_not_measured_or_matched_is_said(world: ToyScreen) -> None:
     values = np.array(world.effects.values)
