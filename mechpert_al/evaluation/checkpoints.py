@@ -21,10 +21,9 @@ import numpy as np
 from mechpert_al import atomic
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.evaluation.fingerprint import fingerprint, plugins, program
-from mechpert_al.evaluation.grid import Task
 from mechpert_al.evaluation.metrics import METRICS
 from mechpert_al.evaluation.protocol import Protocol
-from mechpert_al.evaluation.split_scores import Cell, SplitScores
+from mechpert_al.evaluation.split_scores import Cell, SplitScores, Task
 
 FORMAT = "mechpert-al compared part 1"
 Scores = dict[Cell, dict[str, np.ndarray]]

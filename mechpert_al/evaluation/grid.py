@@ -8,30 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mechpert_al.consensus.knowledge import Knowledge
 from mechpert_al.design.strategy import DesignState, Strategy, build_strategy
 from mechpert_al.errors import UsageError
+from mechpert_al.evaluation.checkpoints import Checkpoints
 from mechpert_al.evaluation.fingerprint import program
 from mechpert_al.evaluation.protocol import Protocol
 from mechpert_al.evaluation.screen import Screen, Split, splits
-from mechpert_al.evaluation.split_scores import PARTS, Cell, SplitScores, told_place
+from mechpert_al.evaluation.split_scores import PARTS, Cell, SplitScores, Task, told_place
 from mechpert_al.evaluation.workers import results, results_of_cluster
 from mechpert_al.prediction.catalogue import build_predictor
-
-if TYPE_CHECKING:
-    from mechpert_al.evaluation.checkpoints import Checkpoints
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """One part of one split: what is computed, handed over and kept at a time."""
-
-    screen: Screen
-    split: Split
-    part: str
 
 
 def run_grid(

@@ -28,6 +28,15 @@ from mechpert_al.prediction.base import ProfileRegressor
 from mechpert_al.prediction.catalogue import build_predictor
 
 
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One part of one split: what is computed, handed over and kept at a time."""
+
+    screen: Screen
+    split: Split
+    part: str
+
+
 class Cell(NamedTuple):
     """One entry of the grid."""
 

@@ -23,10 +23,10 @@ from mechpert_al.effects import EffectTable
 from mechpert_al.errors import BackendError, UsageError
 from mechpert_al.evaluation import compare, fingerprint, grid
 from mechpert_al.evaluation.checkpoints import Checkpoints
-from mechpert_al.evaluation.grid import Task, run_grid
+from mechpert_al.evaluation.grid import run_grid
 from mechpert_al.evaluation.protocol import Protocol, make_protocol
 from mechpert_al.evaluation.screen import Screen, splits
-from mechpert_al.evaluation.split_scores import PARTS
+from mechpert_al.evaluation.split_scores import PARTS, Task
 from mechpert_al.testing import ToyScreen, toy_screen
 
 QUICK: dict[str, Any] = {"budgets": (4, 8), "n_splits": 2, "random_draws": 3}
