@@ -12,12 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from timing import OURS, Row, Spread, peak_now
 
 from mechpert_al.agents import read_panel
 from mechpert_al.agents.description import completed
@@ -57,7 +58,7 @@ def run(n_targets: int, hosts: list[str], folder: Path) -> dict[str, float]:
     asked = ask(description, genes, genes, folder, hosts=hosts)
     wall, used = time.perf_counter() - wall, time.process_time() - used
     asked.refuse_unanswered()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    memory = 1e3 * peak_now()
     again = time.perf_counter()
     assert ask(description, genes, genes, folder, hosts=hosts).progress.stored == n_calls
     again = time.perf_counter() - again
@@ -72,6 +73,23 @@ def run(n_targets: int, hosts: list[str], folder: Path) -> dict[str, float]:
         "again": again,
         "size": size,
     }
+
+
+def rows(n_targets: int) -> list[Row]:
+    """Our own cost of one question, from this script in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--targets", str(n_targets)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    wall = told["wall time beyond the least per call, ms"] / 1000
+    busy = told["processor time of our side per call, ms"] / 1000
+    on = f"{told['calls']} questions, 4 servers of 10 ms each"
+    peak = told["peak memory, MB"] / 1000
+    note = "beyond what the servers alone take"
+    return [
+        Row("ask, per question", on, OURS, Spread.of([wall]), Spread.of([busy]), None, peak, note)
+    ]
 
 
 def main() -> None:

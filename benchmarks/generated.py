@@ -121,3 +121,16 @@ def write_network(path: Path, n: int, n_edges: int, seed: int = SEED) -> Path:
     rows = [f"{names[a]}\t{names[b]}\n" for a, b in pairs.tolist()]
     path.write_text("gene1\tgene2\n" + "".join(rows))
     return path
+
+
+def write_effects(path: Path, n: int, n_measured: int, n_readouts: int, seed: int = SEED) -> Path:
+    """Profiles of some of the same genes, drawn at random."""
+    from mechpert_al.effects import EffectTable
+    from mechpert_al.effects import write_effects as write
+
+    rng = np.random.default_rng([seed, 2])
+    names = genes(n)
+    measured = tuple(names[i] for i in sorted(rng.permutation(n)[:n_measured].tolist()))
+    values = rng.normal(size=(n_measured, n_readouts)).astype(np.float32)
+    write(EffectTable(measured, tuple(names[:n_readouts]), values), path)
+    return path

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -76,9 +77,8 @@ names, found = list(sums.obs["perturbation"]), sums.X
     },
 }
 KEEP = """
-import resource, numpy as np
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(used.ru_utime + used.ru_stime, used.ru_maxrss)
+import time, numpy as np, timing
+print(time.process_time(), timing.peak_now())
 found = np.asarray(found.todense() if hasattr(found, "todense") else found)
 np.savez({out!r}, names=np.array(names, dtype=str), found=found)
 """
@@ -204,11 +204,13 @@ def measured(code: str, path: Path, out: Path) -> dict[str, float]:
     """Seconds (by the clock, and of the processor) and peak memory (GB) of one run."""
     whole = (code + KEEP).format(path=str(path), out=str(out))
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", whole], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )  # fmt: skip
     seconds = time.perf_counter() - start
-    unit = 1 if sys.platform == "darwin" else 1024
     busy, peak = done.stdout.split()[-2:]
-    return {"seconds": seconds, "cpu_seconds": float(busy), "peak_gb": int(peak) * unit / 1e9}
+    return {"seconds": seconds, "cpu_seconds": float(busy), "peak_gb": float(peak)}
 
 
 def size_of(path: Path) -> int:

@@ -2,66 +2,37 @@
 
 Run: python benchmarks/main_job.py [--splits 6]   (needs MECHPERT_AL_DATA)
 
-Prints one table: seconds and peak memory of whole commands, then ratios measured in this run:
-centralities against networkx alone, rank-one greedy against recomputing coverage for every
-candidate, and scoring in the reduced space against whole profiles.
+Prints one table: whole commands, then centralities against networkx alone, rank-one greedy against
+recomputing coverage for every candidate, and scoring in the reduced space against whole profiles.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import resource
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from timing import OURS, Row, command, compared, machine, table
 
-COMMAND = [sys.executable, "-m", "mechpert_al"]
-
-
-def run_command(arguments: list[str], cache: Path) -> tuple[float, float]:
-    """Wall seconds and peak memory (GB, largest single process) of one command."""
-    environment = {**os.environ, "MECHPERT_AL_CACHE": str(cache)}
-    with tempfile.TemporaryFile() as talk:
-        start = time.perf_counter()
-        subprocess.run(
-            [*COMMAND, *arguments], check=True, stdout=talk, stderr=talk, env=environment
-        )
-        seconds = time.perf_counter() - start
-    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+#: Picks of the comparison with recomputing every coverage.
+N_PICKS = 10
 
 
-def timed(call: Callable[[], object]) -> float:
-    """Wall seconds of a call."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def commands(splits: int) -> None:
-    """Whole commands from the shell, with a cold and a warm cache."""
+def commands(n_splits: int) -> list[Row]:
+    """The main job from the shell, with nothing kept from before and again."""
+    compare = ["compare", "k562", "--splits", str(n_splits), "--jobs", "2", "--json"]
     with tempfile.TemporaryDirectory() as folder:
-        cache = Path(folder)
-        compare = ["compare", "k562", "--splits", str(splits), "--jobs", "2", "--json"]
-        rows = [
-            ("--help", ["--help"]),
-            ("plan 50 of 585, cold cache", ["plan", "--panel", "essential585", "-n", "50"]),
-            ("plan 50 of 585", ["plan", "--panel", "essential585", "-n", "50"]),
-            (f"compare k562, {splits} splits, cold centralities", compare),
-            (f"compare k562, {splits} splits, warm", compare),
-        ]
-        for name, arguments in rows:
-            seconds, memory = run_command(arguments, cache)
-            print(f"{name:48s} {seconds:8.2f} s   peak so far {memory:5.2f} GB", flush=True)
+        return [
+            command(
+                f"mechpert-al compare k562, {n_splits} splits", "K562, 2 jobs", compare,
+                note=note, cache=Path(folder),
+            )
+            for note in ("centralities computed", "centralities kept")
+        ]  # fmt: skip
 
 
-def peers() -> None:
+def peers() -> list[Row]:
     """Ratios against plainer ways to the same numbers, in this process."""
     import networkx as nx
 
@@ -80,55 +51,62 @@ def peers() -> None:
     screens, knowledge = judged(loaded.judges, loaded.knowledge, None)
     screen = screens[0]
     split = next(splits(screen, 1, 0.4, 0))
-
     pool = knowledge.prior_network.subnetwork([knowledge.genes[i] for i in split.pool])
     links = pool.adjacency.tocoo()
     graph = nx.Graph(zip(links.row.tolist(), links.col.tolist(), strict=True))
-    ours = timed(lambda: centrality(pool, "betweenness", cache=False))
-    plain = timed(lambda: nx.betweenness_centrality(graph))
-    print(f"betweenness of the pool's network: networkx takes {plain / ours:.0f} × as long")
-
-    kernel = knowledge.kernel
-
-    def dense() -> list[int]:
-        picks: list[int] = []
-        for _ in range(10):
-            left = [c for c in split.pool if c not in picks]
-            sums = [coverage(kernel, np.array([*picks, c])).sum() for c in left]
-            picks.append(int(left[int(np.argmax(sums))]))
-        return picks
-
-    fast: list[int] = []
-    ours = timed(lambda: fast.extend(greedy(ExpectedCoverage(kernel), split.pool, 10).picks))
-    slow: list[int] = []
-    plain = timed(lambda: slow.extend(dense()))
-    print(
-        f"greedy, 10 of {len(split.pool)}: recomputing every coverage takes {plain / ours:.0f} × "
-        f"as long, same picks: {fast == slow}"
+    found = compared(
+        "betweenness of the pool",
+        f"K562, {len(split.pool)} candidates",
+        {
+            OURS: lambda: centrality(pool, "betweenness", cache=False),
+            "networkx": lambda: nx.betweenness_centrality(graph),
+        },
+        1,
     )
+    kernel = knowledge.kernel
+    picks: dict[str, list[int]] = {}
+
+    def fast() -> None:
+        picks["fast"] = list(greedy(ExpectedCoverage(kernel), split.pool, N_PICKS).picks)
+
+    def dense() -> None:
+        chosen: list[int] = []
+        for _ in range(N_PICKS):
+            left = [c for c in split.pool if c not in chosen]
+            sums = [coverage(kernel, np.array([*chosen, c])).sum() for c in left]
+            chosen.append(int(left[int(np.argmax(sums))]))
+        picks["dense"] = chosen
+
+    calls = {OURS: fast, "every coverage anew": dense}
+    rows = compared(f"greedy, {N_PICKS} picks", found[0].on, calls, 1)
+    same = "same picks" if picks["fast"] == picks["dense"] else "OTHER PICKS"
+    found += [rows[0], rows[1]._replace(note=same)]
 
     judge = Judge(screen, split)
     anchors = split.pool[:50]
-    _ = judge._reduced
-    ours = timed(lambda: judge.score([judge.predict(KrigingRegressor(kernel), anchors)]))
     whole = KrigingRegressor(kernel)
     whole.is_rotation_equivariant = False  # type: ignore[misc] - forces whole profiles
-    judge.predict(whole, anchors)
-    _ = judge._whole
-    plain = timed(lambda: judge.score([judge.predict(whole, anchors)]))
-    print(f"predict and score one design: whole profiles take {plain / ours:.0f} × as long")
+    calls = {
+        OURS: lambda: judge.score([judge.predict(KrigingRegressor(kernel), anchors)]),
+        "whole profiles": lambda: judge.score([judge.predict(whole, anchors)]),
+    }
+    for call in calls.values():
+        call()  # what is computed once
+    return found + compared("predict and score a design", "K562, 50 anchors", calls, 3)
+
+
+def rows(n_splits: int = 6) -> list[Row]:
+    """Commands, then ratios against plainer ways."""
+    return [*commands(n_splits), *peers()]
 
 
 def main() -> None:
     """Print everything."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--splits", type=int, default=6)
-    parser.add_argument("--no-commands", action="store_true")
     options = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    if not options.no_commands:
-        commands(options.splits)
-    peers()
+    print(machine())
+    print(table(rows(options.splits)))
 
 
 if __name__ == "__main__":

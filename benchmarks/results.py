@@ -1,9 +1,10 @@
 """All comparisons in one table: runs them one after the other and writes benchmarks/RESULTS.md.
 
-    python benchmarks/results.py [--quick] [--only startup scale peers ingest]
+    python benchmarks/results.py [--quick] [--only startup scale peers ingest ask main]
 
-``--quick`` takes small inputs and few repetitions, to see that everything runs. What needs a server
-(ask.py, prompting.py) or the data (main_job.py) is run on its own.
+``--quick`` takes small inputs and few repetitions, to see that everything runs. The main job is
+left out, and named, where its measurements are missing (MECHPERT_AL_DATA). prompting.py needs a
+server and is run on its own.
 """
 
 from __future__ import annotations
@@ -12,15 +13,22 @@ import argparse
 import datetime
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import ask
+import main_job
 import peers
 import scale
 import startup
+from threadpoolctl import threadpool_limits
 from timing import OURS, Row, Spread, machine, table
+
+from mechpert_al.errors import MechPertError
 
 HERE = Path(__file__).parent
 FIGURES = HERE.parent / "docs" / "figures"
@@ -37,20 +45,26 @@ Written by `make bench` (`python benchmarks/results.py`) on {date}.
 
 Seconds by the clock and of the processor: median of the repetitions, with the smallest and the
 largest. *Times ours* is processor time, taken within each repetition; below 1 the other is faster.
-Inputs are made up (`benchmarks/generated.py`), the same for all in a row. Peak memory is that of
-the process so far; a command's is reported no lower than that of the process that started it.
+Inputs are made up (`benchmarks/generated.py`), the same for all in a row, but for the main job's.
+Peak memory is that of a process of its own; where several share one, there is none. One thread of
+linear algebra, and bytecode as in any installation.
 
 """
 
 
-def ingestion(is_quick: bool) -> list[Row]:
-    """Counts → effects and plain sums, from what ingest.py prints."""
-    sizes = ["--cells", "20000" if is_quick else "200000", "--genes", "2000"] if is_quick else []
+def _told(script: str, *options: str) -> Any:
+    """What a script prints as JSON."""
     done = subprocess.run(
-        [sys.executable, str(HERE / "ingest.py"), "--json", *sizes],
+        [sys.executable, str(HERE / script), "--json", *options],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    told = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def ingestion(is_quick: bool) -> list[Row]:
+    """Counts → effects and plain sums beside others, then our own on more and more cells."""
+    sizes = ("20000", "2000") if is_quick else ("100000", "8000")
+    told = _told("ingest.py", "--cells", sizes[0], "--genes", sizes[1])
     on = f"{told['options']['cells']} cells × {told['options']['genes']} genes"
     rows = []
     for what, found in told["results"].items():
@@ -63,6 +77,11 @@ def ingestion(is_quick: bool) -> list[Row]:
                 Row(what, on, who, wall, cpu, ratio if theirs else None, one["peak_gb"],
                     note if theirs else "")
             )  # fmt: skip
+    cells = ("20000", "40000") if is_quick else ("200000", "1000000")
+    for one in _told("ingest.py", "--genes", "1000", "--grow", *cells)["rows"]:
+        wall, cpu = (Spread.of([one[key]]) for key in ("seconds", "cpu_seconds"))
+        on = f"{one['cells']} cells × 1000 genes, {one['store']}, {one['file_gb']:.2f} GB"
+        rows.append(Row("counts to effects", on, OURS, wall, cpu, None, one["peak_gb"]))
     return rows
 
 
@@ -75,6 +94,8 @@ def sections(is_quick: bool) -> dict[str, tuple[str, Callable[[], list[Row]]]]:
         "scale": ("Planning against the number of candidates", lambda: scale.rows(sizes)),
         "peers": ("Beside other libraries", lambda: peers.rows(n, runs)),
         "ingest": ("Taking in counts", lambda: ingestion(is_quick)),
+        "ask": ("Asking live agents", lambda: ask.rows(50 if is_quick else 500)),
+        "main": ("The main job", lambda: main_job.rows(1 if is_quick else 2)),
     }
 
 
@@ -101,15 +122,22 @@ def main() -> None:
         if options.only and name not in options.only:
             continue
         print(title, file=sys.stderr, flush=True)
-        found = rows()
-        text += f"## {title}\n\n{table(found)}\n"
+        try:
+            found, left_out = rows(), ""
+        except MechPertError as error:
+            found, left_out = [], f"Left out: {error.message}\n\n"
+        text += f"## {title}\n\n{left_out or table(found)}\n"
         if name == "scale" and not options.quick:
             scale.draw(found, FIGURES)
-            text += "![Cost against size](../docs/figures/planning-cost.svg)\n\n"
+            for step in (scale.ALL, scale.CHOICE):
+                text += f"Processor time of {step} grows as {scale.growth(found, step)}.\n"
+            text += "\n![Cost against size](../docs/figures/planning-cost.svg)\n\n"
         if name == "peers" and peers.missing():
             text += f"Not installed, and so not compared: {', '.join(peers.missing())}.\n\n"
-    options.out.write_text(text)
+        options.out.write_text(text)  # what is done stays, whatever comes
 
 
 if __name__ == "__main__":
-    main()
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the processes that are started
+    with threadpool_limits(1):
+        main()

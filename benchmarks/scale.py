@@ -2,54 +2,93 @@
 
     python benchmarks/scale.py [--sizes 1000 2000 5000 10000 20000] [--figure docs/figures]
 
-For each size a panel of 4 agents × 8 proposals and a network of 5 links a gene are made up; a batch
-of 200 is chosen by facility location. All is the processor's time of this process; the exponent
-is fitted by least squares on logarithms.
+For each size a panel of 4 agents × 8 proposals and a network of 5 links a gene are made up, and a
+process of its own, with nothing kept from before, chooses a batch of 200 by facility location. Up
+to 5,000 candidates there is a matrix of all pairs, above there is none: the exponents of both are
+fitted apart, by least squares on logarithms of the processor's time.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from generated import write_network, write_panel
-from timing import OURS, Row, Spread, command, machine, peak_now, table, timed
+from generated import write_effects, write_network, write_panel
+from timing import OURS, Row, Spread, command, machine, peak_now, process, table, timed
 
 from mechpert_al.agents import read_panel
 from mechpert_al.consensus import Knowledge
+from mechpert_al.consensus.kernel import DENSE_LIMIT
 from mechpert_al.design import plan
 from mechpert_al.design.greedy import greedy
 from mechpert_al.design.objectives import FacilityLocation
 from mechpert_al.networks import read_network
 
-SIZES = (1000, 2000, 5000, 10_000, 20_000)
+SIZES = (1000, 2000, 3500, 5000, 7500, 10_000, 20_000)
 BATCH = 200
+#: Measured perturbations and readouts of the prediction.
+ANCHORS, READOUTS = 200, 2000
 ALL, CHOICE = "files → order", "selection"
 
 
 def rows(sizes: Sequence[int] = SIZES, with_command: bool = True) -> list[Row]:
-    """Every size; of the largest also the whole command, and expected coverage."""
+    """Every size; of the largest also whole commands."""
     found = []
     for n in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            panel = write_panel(Path(folder) / "panel", n)
-            network = write_network(Path(folder) / "network.tsv", n, 5 * n)
-            found += planning(n, panel, network)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            panel = write_panel(folder / "panel", n)
+            network = write_network(folder / "network.tsv", n, 5 * n)
+            found += alone(n, panel, network, folder / "cache")
             if with_command and n == max(sizes):
-                whole = ["plan", "--panel", str(panel), "--network", str(network)]
-                whole += ["-n", str(BATCH), "--out", str(Path(folder) / "order.csv")]
-                found.append(command("mechpert-al plan", f"{n} candidates", whole))
-                whole += ["--strategy", "expected_coverage"]
-                note = "by expected coverage, without a matrix of all pairs"
-                found.append(command("mechpert-al plan", f"{n} candidates", whole, note=note))
+                found += commands(n, panel, network, folder)
     return found
 
 
-def planning(n: int, panel: Path, network: Path) -> list[Row]:
-    """One size."""
+def commands(n: int, panel: Path, network: Path, folder: Path) -> list[Row]:
+    """Whole commands; the first reads the panel, the others find what it kept of it."""
+    on, cache = f"{n} candidates", folder / "kept"
+    order = ["plan", "--panel", str(panel), "--network", str(network), "-n", str(BATCH)]
+    order += ["--out", str(folder / "order.csv")]
+    far = [*order, "--strategy", "expected_coverage"]
+    found = [
+        command("mechpert-al plan", on, order, note="panel read for the first time", cache=cache),
+        command("mechpert-al plan", on, order, note="again", cache=cache),
+        command("mechpert-al plan", on, far, note="by expected coverage", cache=cache),
+    ]
+    begun = ["campaign", "new", str(folder / "campaign"), "--panel", str(panel)]
+    process([sys.executable, "-m", "mechpert_al", *begun], cache)
+    status = ["campaign", "status", str(folder / "campaign")]
+    found.append(command("mechpert-al campaign status", on, status, cache=cache))
+    effects = write_effects(folder / "effects.h5ad", n, ANCHORS, READOUTS)
+    told = ["predict", "--effects", str(effects), "--panel", str(panel)]
+    told += ["-o", str(folder / "predicted.h5ad")]
+    note = f"{ANCHORS} anchors, {READOUTS} readouts"
+    return [*found, command("mechpert-al predict", on, told, note=note, cache=cache)]
+
+
+def alone(n: int, panel: Path, network: Path, cache: Path) -> list[Row]:
+    """One size in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--alone", str(panel), str(network)],
+        capture_output=True, text=True, check=True,
+        env={**os.environ, "MECHPERT_AL_CACHE": str(cache)},
+    )  # fmt: skip
+    return [
+        Row(what, f"{n} candidates", OURS, Spread.of([wall]), Spread.of([cpu]), None, peak)
+        for what, wall, cpu, peak in json.loads(done.stdout)
+    ]
+
+
+def planning(panel: Path, network: Path) -> list[tuple[str, float, float, float]]:
+    """What was done, seconds (by the clock, of the processor), and peak memory (GB)."""
     known: list[Knowledge] = []
 
     def everything() -> None:
@@ -58,18 +97,31 @@ def planning(n: int, panel: Path, network: Path) -> list[Row]:
 
     def selection() -> None:
         links = known[0].consensus.agent_links
-        greedy(FacilityLocation(links), np.arange(n), BATCH)
+        greedy(FacilityLocation(links), np.arange(known[0].n_genes), BATCH)
 
-    on = f"{n} candidates"
     return [
-        Row(what, on, OURS, Spread.of([wall]), Spread.of([cpu]), None, peak_now())
-        for what, (wall, cpu) in ((ALL, timed(everything)), (CHOICE, timed(selection)))
+        (what, *timed(call), peak_now()) for what, call in ((ALL, everything), (CHOICE, selection))
     ]
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
     """b of the power law seconds = a · sizes^b."""
     return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+
+
+def n_of(row: Row) -> int:
+    return int(row.on.split()[0])
+
+
+def growth(found: Sequence[Row], step: str) -> str:
+    """How the processor's time of a step grows, with and without a matrix of all pairs."""
+    told = []
+    for where, is_large in ((f"up to {DENSE_LIMIT:,}", False), ("above", True)):
+        own = [row for row in found if row.task == step and (n_of(row) > DENSE_LIMIT) == is_large]
+        if len(own) > 1:
+            power = exponent([n_of(row) for row in own], [row.cpu.median for row in own])
+            told.append(f"n^{power:.2f} {where}")
+    return ", ".join(told)
 
 
 def draw(found: Sequence[Row], folder: Path) -> None:
@@ -80,15 +132,11 @@ def draw(found: Sequence[Row], folder: Path) -> None:
     from mechpert_al.report.looks import LOOKS, PAPER, styled
 
     points = [
-        {"step": row.task, "candidates": int(row.on.split()[0]), "seconds": row.cpu.median}
+        {"step": row.task, "candidates": n_of(row), "seconds": row.cpu.median}
         for row in found
         if row.task in (ALL, CHOICE)
     ]
-    labels = {}
-    for step in (ALL, CHOICE):
-        own = [point for point in points if point["step"] == step]
-        power = exponent([p["candidates"] for p in own], [p["seconds"] for p in own])
-        labels[step] = f"{step}: n^{power:.2f}"
+    labels = {step: f"{step}: {growth(found, step)}" for step in (ALL, CHOICE)}
     for point in points:
         point["step"] = labels[point["step"]]
     colours = [LOOKS["expected_coverage"].colour, LOOKS["centrality"].colour]
@@ -122,10 +170,16 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--figure", type=Path, help="folder for the figure")
     parser.add_argument("--no-command", action="store_true", help="leave whole commands out")
+    parser.add_argument("--alone", type=Path, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.alone:
+        print(json.dumps(planning(*options.alone)))
+        return
     found = rows(options.sizes, not options.no_command)
     print(machine())
     print(table(found))
+    for step in (ALL, CHOICE):
+        print(f"{step}: {growth(found, step)}")
     if options.figure:
         draw(found, options.figure)
 

@@ -6,6 +6,7 @@ taken within each repetition, in which all run one after the other.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import resource
@@ -14,9 +15,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 OURS = "mechpert-al"
+#: Bytes in the unit of ru_maxrss.
+_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Spread(NamedTuple):
@@ -92,26 +96,52 @@ def compared(
 
 
 def command(
-    task: str, on: str, arguments: Sequence[str], repetitions: int = 1, note: str = ""
+    task: str,
+    on: str,
+    arguments: Sequence[str],
+    repetitions: int = 1,
+    note: str = "",
+    cache: Path | None = None,
 ) -> Row:
-    """The row of a whole command of ours, each time in a process of its own."""
-    runs = [process([sys.executable, "-m", "mechpert_al", *arguments]) for _ in range(repetitions)]
+    """The row of a whole command of ours, each time in a process of its own.
+
+    With ``cache``, what it keeps is kept there.
+    """
+    whole = [sys.executable, "-m", "mechpert_al", *arguments]
+    runs = [process(whole, cache) for _ in range(repetitions)]
     wall, cpu, peak = zip(*runs, strict=True)
     return Row(task, on, OURS, Spread.of(wall), Spread.of(cpu), None, max(peak), note)
 
 
-def process(arguments: Sequence[str]) -> tuple[float, float, float]:
-    """Seconds (by the clock, of the processor) and peak memory (GB) of a process."""
-    start = time.perf_counter()
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(arguments, **quiet) as running:
-        _, status, used = os.wait4(running.pid, 0)
-        running.returncode = os.waitstatus_to_exitcode(status)
-    if running.returncode:
-        raise RuntimeError(f"{' '.join(arguments)} ended with {running.returncode}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    seconds = time.perf_counter() - start
-    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * unit / 1e9
+#: Starts a command from a small process: Linux counts the starter's memory as the command's.
+_STARTER = """
+import json, os, subprocess, sys, time
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+start = time.perf_counter()
+running = subprocess.Popen(sys.argv[1:], **quiet)
+_, status, used = os.wait4(running.pid, 0)
+seconds = time.perf_counter() - start
+code = os.waitstatus_to_exitcode(status)
+print(json.dumps([code, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss]))
+"""
+
+
+def process(arguments: Sequence[str], cache: Path | None = None) -> tuple[float, float, float]:
+    """Seconds (by the clock, of the processor) and peak memory (GB) of a process alone.
+
+    Bytecode is written and used as in any installation, whatever the environment says here.
+    """
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    if cache is not None:
+        environment["MECHPERT_AL_CACHE"] = str(cache)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _STARTER, *arguments],
+        capture_output=True, text=True, check=True, env=environment,
+    )  # fmt: skip
+    code, seconds, busy, peak = json.loads(done.stdout)
+    if code:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {code}")
+    return seconds, busy, peak * _UNIT / 1e9
 
 
 def machine() -> str:
@@ -142,6 +172,9 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def peak_now() -> float:
-    """Peak memory of this process so far (GB)."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    """Peak memory of this process alone so far (GB)."""
+    status = Path("/proc/self/status")
+    if status.exists():  # unlike getrusage free of what the starter of the process had
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT / 1e9
