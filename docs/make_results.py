@@ -18,6 +18,10 @@ from typing import Any
 import numpy as np
 
 from mechpert_al.evaluation import Comparison
+from mechpert_al.evaluation.compare import judged
+from mechpert_al.evaluation.inputs import find_loop, load_inputs
+from mechpert_al.evaluation.metrics import PRIMARY, Judge, Predicted
+from mechpert_al.evaluation.screen import splits
 from mechpert_al.report.figures import all_strategies, learning_curves, save
 
 DOCS = Path(__file__).parent
@@ -254,7 +258,8 @@ def other_line(other: Comparison, alone: Comparison) -> str:
             row_of(other, dataset, strategy="expected_coverage", predictor=predictor, budget=n)
             for n in budgets
         ]
-        rows.append((f"`{predictor}`, K562 known", *(number(row, "mean") for row in found)))
+        known = "K562 not read" if predictor == "neighbours" else "K562 known"
+        rows.append((f"`{predictor}`, {known}", *(number(row, "mean") for row in found)))
     found = [
         row_of(alone, dataset, strategy="expected_coverage", predictor="kriging", budget=n)
         for n in budgets
@@ -300,6 +305,23 @@ def saved(other: Comparison, alone: Comparison) -> str:
     return "; ".join(told)
 
 
+def copied() -> str:
+    """Mean correlation of the other line's own profiles with the test genes' deviations."""
+    loop, path = find_loop("other_line")
+    loaded = load_inputs(loop, path)
+    (screen,), _ = judged(loaded.judges, loaded.knowledge, None)
+    line = screen.rotated(screen.line)
+    profiles = np.zeros((len(screen.genes), line.unit.shape[1]))
+    profiles[line.numbers] = line.unit
+    nothing = np.zeros(line.unit.shape[1])
+    settings = loop.compare.splits, loop.compare.test_fraction, loop.seed
+    met = []
+    for split in splits(screen, *settings):
+        predicted = Predicted(profiles[split.test], nothing, is_reduced=True)
+        met.append(Judge(screen, split).score([predicted])[0][PRIMARY].mean())
+    return f"{np.mean(met):.3f}"
+
+
 def line_section(other: Comparison, alone: Comparison) -> dict[str, str]:
     """What the section about another line says."""
     gains = {
@@ -310,6 +332,7 @@ def line_section(other: Comparison, alone: Comparison) -> dict[str, str]:
     return {
         "other_line": other_line(other, alone),
         "saved": saved(other, alone),
+        "copied": copied(),
         "over_kriging": gains["kriging"],
         "over_similarity": gains["similarity_co_kriging"],
     }
