@@ -454,3 +454,11 @@ def test_what_is_expected_follows_from_anchors_left_out_of_this_line(
     )
     half = WIDTH * np.sqrt(JOINT_FLOOR**2 + JOINT_SPREAD**2 / n)
     assert told.high - told.mean == pytest.approx(half)
+
+
+def test_too_many_candidates_for_all_pairs_are_refused(
+    world: ToyScreen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mechpert_al.consensus.kernel.DENSE_LIMIT", 20)
+    with pytest.raises(UsageError, match="33 are too many"):
+        world.knowledge.with_other_line(world.other_line)
