@@ -53,6 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, cases: Path) -> Path:
     genes = read_panel("essential585").candidates[:30]
     table = EffectTable(genes, tuple(f"R{i}" for i in range(40)), generator.normal(size=(30, 40)))
     write_effects(table, place / "measured.h5ad")
+    write_effects(table, place / "other.h5ad")
     (place / "cells.h5ad").write_bytes((cases / "phantom-and-tiny-groups/cells.h5ad").read_bytes())
     (place / "network.tsv").write_text("source\ttarget\nTP53\tMDM2\nTP53\tATM\n")
     (place / "genes.txt").write_text("TP53\nMDM2\nATM\n")
