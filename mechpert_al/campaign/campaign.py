@@ -84,10 +84,8 @@ class Campaign:
             A panel folder, or the name of a shipped panel.
         effects
             What is measured already, in any form that `ingest` reads.
-        network
-            Prior network, for strategies that read one.
-        other_line
-            Effects of another cell line that was measured already.
+        network, other_line
+            Prior network, for strategies that read one; effects of another line measured already.
         candidates
             List of the genes that may be proposed; all candidates of the panel by default.
         seed
