@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from mechpert_al.evaluation import Comparison
 from mechpert_al.evaluation.compare import judged
 from mechpert_al.evaluation.inputs import find_loop, load_inputs
 from mechpert_al.evaluation.metrics import PRIMARY, Judge, Predicted
-from mechpert_al.evaluation.screen import splits
+from mechpert_al.evaluation.screen import Screen, splits
+from mechpert_al.evaluation.statistics import CrossedBootstrap, interval
 from mechpert_al.report.figures import all_strategies, learning_curves, save
 
 DOCS = Path(__file__).parent
@@ -238,104 +240,110 @@ def adapting(result: Comparison) -> str:
     return table(("strategy", "learns", "N", "five rounds − one shot"), rows)
 
 
-def means(result: Comparison, predictor: str) -> dict[int, float]:
-    """The default strategy's mean at every budget."""
-    (dataset,) = result.datasets
-    wanted = {"dataset": dataset, "strategy": "expected_coverage", "predictor": predictor}
-    return {
-        row["budget"]: row["mean"]
-        for row in result.rows(**wanted, metric="pearson_centred", rounds=1)
-    }
+class Kept:
+    """Scores of the default strategy, gene by gene, from the kept parts of one comparison.
+
+    Parameters
+    ----------
+    folder
+        Where the comparison was written.
+    genes, tests
+        Names of the candidates, and each split's test genes as candidate numbers.
+    """
+
+    def __init__(self, folder: Path, genes: tuple[str, ...], tests: Sequence[np.ndarray]) -> None:
+        self.tables: dict[tuple[str, int], np.ndarray] = {}
+        for path in sorted((folder / "parts").glob("*.npz")):
+            with np.load(path, allow_pickle=False) as file:
+                about, scores = json.loads(file["about"].tobytes()), file["scores"]
+            for (_, strategy, predictor, budget, rounds, metrics), numbers in zip(
+                about["cells"], scores, strict=True
+            ):
+                if (strategy, rounds) == ("expected_coverage", 1):
+                    table = np.full((len(tests), len(genes)), np.nan)
+                    table = self.tables.setdefault((predictor, budget), table)
+                    split = about["split"]
+                    table[split, tests[split]] = numbers[metrics.index(PRIMARY)]
+        self.budgets = sorted({budget for _, budget in self.tables})
+
+    def mean(self, predictor: str, budget: int) -> float:
+        """Mean over genes and splits."""
+        return float(np.nanmean(self.tables[predictor, budget]))
 
 
-def other_line(other: Comparison, alone: Comparison) -> str:
-    """Every predictor with another line known, kriging without, and the splits won."""
-    (dataset,) = other.datasets
-    budgets = other.protocol["budgets"]
-    rows = []
-    for predictor in other.protocol["predictors"]:
-        found = [
-            row_of(other, dataset, strategy="expected_coverage", predictor=predictor, budget=n)
-            for n in budgets
-        ]
-        known = "K562 not read" if predictor == "neighbours" else "K562 known"
-        rows.append((f"`{predictor}`, {known}", *(number(row, "mean") for row in found)))
-    found = [
-        row_of(alone, dataset, strategy="expected_coverage", predictor="kriging", budget=n)
-        for n in budgets
-    ]
-    rows.append(("`kriging`, RPE1 alone", *(number(row, "mean") for row in found)))
-    for name, source, predictor in (
-        ("`kriging`, K562 known", other, "kriging"), ("`kriging`, RPE1 alone", alone, "kriging"),
-    ):  # fmt: skip
-        differences = [_by_split(other, source, predictor, n) for n in budgets]
-        rows.append((f"`co_kriging` minus {name}", *differences))
-    return table(("expected coverage with", *map(str, budgets)), rows)
-
-
-def _by_split(ours: Comparison, theirs: Comparison, predictor: str, budget: int) -> str:
-    """Mean difference between the same splits, and in how many it is above 0."""
-
-    def values(result: Comparison, name: str) -> dict[int, float]:
-        return {
-            cell["split"]: cell["value"]
-            for cell in result.cells
-            if (cell["strategy"], cell["predictor"], cell["budget"], cell["metric"], cell["rounds"])
-            == ("expected_coverage", name, budget, "pearson_centred", 1)
-        }
-
-    one, other = values(ours, "co_kriging"), values(theirs, predictor)
-    gains = [one[split] - other[split] for split in one]
-    won = sum(gain > 0 for gain in gains)
-    return f"{sum(gains) / len(gains):+.3f}, {won} of {len(gains)} splits"
-
-
-def saved(other: Comparison, alone: Comparison) -> str:
-    """How many anchors without another line reach what co-kriging reaches."""
-    ours, theirs = means(other, "co_kriging"), means(alone, "kriging")
-    budgets = sorted(theirs)
-    told = []
-    for budget in (20, 50):
-        value = ours[budget]
-        if value > theirs[budgets[-1]]:
-            told.append(f"{budget} anchors reach {value:.3f}, alone more than {budgets[-1]} do")
-            continue
-        needed = np.interp(value, [theirs[n] for n in budgets], budgets)
-        told.append(f"{budget} anchors reach {value:.3f}, for which RPE1 alone takes {needed:.0f}")
-    return "; ".join(told)
-
-
-def copied() -> str:
-    """Mean correlation of the other line's own profiles with the test genes' deviations."""
+def line_section(folder: Path, other: Comparison) -> dict[str, str]:
+    """What the section about another line says."""
     loop, path = find_loop("other_line")
     loaded = load_inputs(loop, path)
     (screen,), _ = judged(loaded.judges, loaded.knowledge, None)
-    line = screen.rotated(screen.line)
-    profiles = np.zeros((len(screen.genes), line.unit.shape[1]))
-    profiles[line.numbers] = line.unit
-    nothing = np.zeros(line.unit.shape[1])
     settings = loop.compare.splits, loop.compare.test_fraction, loop.seed
-    met = []
-    for split in splits(screen, *settings):
-        predicted = Predicted(profiles[split.test], nothing, is_reduced=True)
-        met.append(Judge(screen, split).score([predicted])[0][PRIMARY].mean())
-    return f"{np.mean(met):.3f}"
-
-
-def line_section(other: Comparison, alone: Comparison) -> dict[str, str]:
-    """What the section about another line says."""
+    tests = [split.test for split in splits(screen, *settings)]
+    both, alone = (Kept(folder / name, screen.genes, tests) for name in ("other", "rpe1"))
+    bootstrap = CrossedBootstrap.draw(len(tests), len(screen.genes), loop.seed)
     gains = {
         row["against_predictor"]: f"{number(row['gain'], sign='+')} ({row['gain']['verdict']})"
         for row in other.contrasts
         if row["strategy"] == row["against_strategy"] == "expected_coverage"
     }
     return {
-        "other_line": other_line(other, alone),
-        "saved": saved(other, alone),
-        "copied": copied(),
-        "over_kriging": gains["kriging"],
+        "other_line": other_line(both, alone, bootstrap),
+        "saved": "; ".join(saved(both, alone, bootstrap, budget) for budget in (20, 50)),
+        "copied": copied(screen, settings),
         "over_similarity": gains["similarity_co_kriging"],
     }
+
+
+def other_line(both: Kept, alone: Kept, bootstrap: CrossedBootstrap) -> str:
+    """Every predictor with another line known, kriging without, and paired differences."""
+    predictors = list(dict.fromkeys(predictor for predictor, _ in both.tables))
+    rows = []
+    for source, predictor, known in (
+        *((both, one, "K562 not read" if one == "neighbours" else "K562 known")
+          for one in predictors),
+        (alone, "kriging", "RPE1 alone"),
+    ):  # fmt: skip
+        tables = [source.tables[predictor, n] for n in both.budgets]
+        cells = [interval(float(np.nanmean(one)), bootstrap.means(one)) for one in tables]
+        rows.append((f"`{predictor}`, {known}", *(number(asdict(cell)) for cell in cells)))
+    for source, known in ((both, "K562 known"), (alone, "RPE1 alone")):
+        cells = []
+        for n in both.budgets:
+            ours, theirs = both.tables["co_kriging", n], source.tables["kriging", n]
+            draws = bootstrap.means(ours) - bootstrap.means(theirs)
+            cells.append(interval(float(np.nanmean(ours) - np.nanmean(theirs)), draws))
+        told = (number(asdict(cell), sign="+") for cell in cells)
+        rows.append((f"`co_kriging` minus `kriging`, {known}", *told))
+    return table(("expected coverage with", *map(str, both.budgets)), rows)
+
+
+def saved(both: Kept, alone: Kept, bootstrap: CrossedBootstrap, budget: int) -> str:
+    """How many anchors without another line reach what co-kriging reaches."""
+    reached = bootstrap.means(both.tables["co_kriging", budget])
+    curves = [bootstrap.means(alone.tables["kriging", n]) for n in alone.budgets]
+    needed = [
+        np.interp(value, [curve[draw] for curve in curves], alone.budgets)
+        for draw, value in enumerate(reached)
+    ]
+    mean = both.mean("co_kriging", budget)
+    curve = [alone.mean("kriging", n) for n in alone.budgets]
+    one = interval(float(np.interp(mean, curve, alone.budgets)), np.array(needed))
+    return (
+        f"{budget} anchors reach {mean:.3f}, for which RPE1 alone takes {one.value:.0f} "
+        f"[{one.low:.0f}, {one.high:.0f}]"
+    )
+
+
+def copied(screen: Screen, settings: tuple[int, float, int]) -> str:
+    """Mean correlation of the other line's own profiles with the test genes' deviations."""
+    line = screen.rotated(screen.line)
+    profiles = np.zeros((len(screen.genes), line.unit.shape[1]))
+    profiles[line.numbers] = line.unit
+    nothing = np.zeros(line.unit.shape[1])
+    met = []
+    for split in splits(screen, *settings):
+        predicted = Predicted(profiles[split.test], nothing, is_reduced=True)
+        met.append(Judge(screen, split).score([predicted])[0][PRIMARY].mean())
+    return f"{np.mean(met):.3f}"
 
 
 def page(folder: Path) -> str:
@@ -362,7 +370,7 @@ def page(folder: Path) -> str:
             adapting=adapting(rounds),
             note=note,
             variants=variants(folder),
-            **line_section(other, rpe1),
+            **line_section(folder, other),
             **{f"command_{name}": command for name, command in COMMANDS.items()},
         )
     )
