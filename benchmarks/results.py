@@ -41,7 +41,7 @@ HEAD = """\
 
 Written by `make bench` (`python benchmarks/results.py`) on {date}.
 
-{machine}. {versions}.
+{machine}; {load:.1f} processes wanted a core when it began. {versions}.
 
 Seconds by the clock and of the processor: median of the repetitions, with the smallest and the
 largest. *Times ours* is processor time, taken within each repetition; below 1 the other is faster.
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
     options = parser.parse_args()
     today = datetime.datetime.now(datetime.UTC).date()
-    text = HEAD.format(date=today, machine=machine(), versions=versions())
+    text = HEAD.format(date=today, machine=machine(), versions=versions(), load=os.getloadavg()[0])
     for name, (title, rows) in sections(options.quick).items():
         if options.only and name not in options.only:
             continue

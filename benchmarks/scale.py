@@ -143,7 +143,12 @@ def draw(found: Sequence[Row], folder: Path) -> None:
     from mechpert_al.report.looks import LOOKS, PAPER, styled
 
     points = [
-        {"step": row.task, "candidates": n_of(row), "seconds": row.cpu.median}
+        {
+            "step": row.task,
+            "candidates": n_of(row),
+            "seconds": row.cpu.median,
+            "regime": n_of(row) > DENSE_LIMIT,  # lines end where there is no matrix any more
+        }
         for row in found
         if row.task in (ALL, CHOICE)
     ]
@@ -164,7 +169,8 @@ def draw(found: Sequence[Row], folder: Path) -> None:
                 ),
             ),
             alt.Y("seconds:Q", title="processor time (s)", scale=alt.Scale(type="log")),
-            alt.Color(
+            detail="regime:N",
+            color=alt.Color(
                 "step:N",
                 title=None,
                 scale=alt.Scale(domain=list(labels.values()), range=colours),
