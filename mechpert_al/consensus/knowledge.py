@@ -139,8 +139,18 @@ class Knowledge:
         UsageError
             If no other line is known, or there are too many candidates for all pairs.
         """
-        measured = line_correlation(self._demanded_line(), self.genes)
-        return unit_diagonal(kernel + OTHER_LINE_WEIGHT * measured)
+        return unit_diagonal(kernel + OTHER_LINE_WEIGHT * self.alike_in_line)
+
+    @cached_property
+    def alike_in_line(self) -> np.ndarray:
+        """R: correlations of the candidates' knock-downs in the other line, (n_genes, n_genes).
+
+        Raises
+        ------
+        UsageError
+            As `with_line`.
+        """
+        return line_correlation(self._demanded_line(), self.genes)
 
     def _demanded_line(self) -> EffectTable:
         if self.other_line is None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechpert_al.consensus.kernel import unit_diagonal
-from mechpert_al.consensus.other_line import line_correlation
 
 if TYPE_CHECKING:
     from mechpert_al.consensus.knowledge import Knowledge
@@ -71,8 +70,7 @@ class Layers:
         if knowledge.features is not None:
             kernels["features"] = knowledge.feature_kernel
         if knowledge.other_line is not None:
-            measured = line_correlation(knowledge.other_line, knowledge.genes)
-            kernels["other line"] = unit_diagonal(measured)
+            kernels["other line"] = unit_diagonal(knowledge.alike_in_line)
         counts = {name: counts.get(name, COUNTS.get(name, 1.0)) for name in kernels}
         return cls(kernels, counts, knowledge.genes)
 

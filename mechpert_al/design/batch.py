@@ -28,6 +28,8 @@ COVERED = 0.1
 RAISED = 1e-6
 #: So many covered genes and mechanisms are named in a reason.
 N_NAMED_GENES, N_NAMED_MECHANISMS = 4, 2
+#: So many genes are named that were alike in another line, from this correlation on.
+N_NAMED_ALIKE, ALIKE = 2, 0.1
 #: Columns of an order file.
 ORDER_COLUMNS = (
     "rank", "gene", "ensembl_id", "utility", "coverage_after", "newly_covered", "agents",
@@ -277,6 +279,19 @@ def _reason(
             )
             if all(hypothesis.mechanism not in earlier for earlier in said):
                 said.append(claim)
+    alike = _alike(knowledge, pick, shown)
     if named and not evidence:
-        said.append("no agent links it to them directly; they are reached through shared partners")
+        unlinked = "no agent links it to them directly"
+        said.append(unlinked if alike else f"{unlinked}; they are reached through shared partners")
+    if alike:
+        said.append(f"alike in the other line: {', '.join(alike)}")
     return f"{lead}{text}. " + "; ".join(said) if said else f"{lead}{text}."
+
+
+def _alike(knowledge: Knowledge, pick: int, targets: Sequence[int]) -> list[str]:
+    """Which of the genes it covers were most like it in another line, with their correlation."""
+    if knowledge.other_line is None or not targets:
+        return []
+    met = knowledge.alike_in_line[pick]
+    found = [t for t in _largest_first(targets, met, knowledge.genes) if met[t] >= ALIKE]
+    return [f"{knowledge.genes[t]} (r = {met[t]:.2f})" for t in found[:N_NAMED_ALIKE]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -274,3 +275,21 @@ def test_the_same_batch_for_the_same_seed_in_any_order(world: ToyScreen) -> None
         (p.gene, p.newly_covered, p.agents, p.reason) for p in expected
     ]
     np.testing.assert_allclose([p.utility for p in moved], [p.utility for p in expected], rtol=1e-9)
+
+
+def test_a_reason_names_what_was_alike_in_another_line() -> None:
+    """The two of the genes it covers whose profiles there correlate most with its own."""
+    world = toy_screen()
+    line = world.other_line
+    pick = plan(world.panel, 1, other_line=line).picks[0]
+    values = line.values.astype(np.float64)[:-1]  # without the stranger
+    values = np.where(np.isnan(values), 0, values - np.nanmean(values, axis=0))[:, :-1]
+    rows = {gene: values[row] for row, gene in enumerate(line.perturbations[:-1])}
+    reason = pick.reason.split("alike in the other line: ")[1]
+    told = re.findall(r"(\w+) \(r = (0\.\d\d)\)", reason)
+    assert 1 <= len(told) <= 2
+    for gene, r in told:
+        assert gene in pick.newly_covered
+        assert float(r) == pytest.approx(np.corrcoef(rows[pick.gene], rows[gene])[0, 1], abs=0.05)
+    assert [float(r) for _, r in told] == sorted((float(r) for _, r in told), reverse=True)
+    assert "other line" not in plan(world.panel, 1).picks[0].reason
