@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,8 @@ from mechpert_al.errors import DataError
 LONG = 1 << 18
 #: Kept answers are taken only if they were admitted by this version of the rules.
 VERSION = 1
+#: What reading a file that is none of ours may raise.
+DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 #: Arrays that are kept as they are.
 _COLUMNS = (
     "target", "regulator", "direction", "confidence", "mechanisms", "ends", "is_answered",
@@ -48,7 +51,7 @@ def read_answers(path: Path, agent: str, candidates: tuple[str, ...]) -> Admitte
         return _admitted(path, content, agent, candidates)
     key = _key(content, agent, candidates)
     place = _place(path)
-    with suppress(OSError):
+    with suppress(*DAMAGE):
         kept = _unpacked(place.read_bytes(), key, agent, candidates)
         if kept is not None:
             return kept

@@ -20,6 +20,7 @@ from mechpert_al.design import DesignState
 from mechpert_al.design.coverage import BY_LINKS
 from mechpert_al.design.strategy import chosen_strategy
 from mechpert_al.effects import EffectTable
+from mechpert_al.errors import DataError
 from mechpert_al.prediction.catalogue import build_predictor, default_predictor
 from mechpert_al.prediction.expectation import MIN_ANCHORS, Expectation, expectation, mean_root
 from mechpert_al.prediction.kriging import KrigingRegressor
@@ -104,6 +105,8 @@ class Outlook:
         None if no gene can be proposed.
     accuracy
         None while too few anchors are measured to say.
+    unknown
+        Why nothing can be said of it, in words; empty where that is not so.
     """
 
     n_candidates: int
@@ -112,6 +115,7 @@ class Outlook:
     curve: tuple[tuple[int, float], ...]
     next: NextBatch | None
     accuracy: Accuracy | None = None
+    unknown: str = ""
 
     def as_document(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -200,10 +204,13 @@ def outlook(
         )
     now = float(seen.coverage(measured).mean())
     steps = [design.given, np.concatenate([design.given, picks[:size]])]
-    accuracy = None
+    accuracy, unknown = None, ""
     if profiles is not None and effects is not None and not seen.is_large:  # takes seconds
-        accuracy = _accuracy(seen.on_readouts(effects.readouts), measured, profiles, steps)
-    return Outlook(knowledge.n_genes, now, curve[0][1], curve, following, accuracy)
+        try:
+            accuracy = _accuracy(seen.on_readouts(effects.readouts), measured, profiles, steps)
+        except DataError as error:  # the other line has no readout in common with this one
+            unknown = f"How accurate predictions are is not known: {error.message}."
+    return Outlook(knowledge.n_genes, now, curve[0][1], curve, following, accuracy, unknown)
 
 
 def _accuracy(
@@ -291,6 +298,8 @@ class Status:
 
     def _accuracy_line(self) -> str:
         told = self.outlook.accuracy
+        if self.outlook.unknown:
+            return self.outlook.unknown
         if told is None:
             return (
                 "How accurate predictions are is not known yet: that takes at least "
@@ -327,7 +336,12 @@ def status_of(
     if ground.knowledge.consensus.content_hash != last.consensus:
         said.append(f"the panel or the candidate list has changed since {since}")
     if ground.other_line_hash != last.other_line:
-        said.append(f"the other line's measurements have changed since {since}")
+        changed = "the other line's measurements have changed"
+        if last.other_line is None:
+            changed = "another line was added"
+        elif ground.other_line_hash is None:
+            changed = "the other line was taken away"
+        said.append(f"{changed} since {since}")
     if ground.knowledge.is_large:
         said.append(BY_LINKS.format(limit=DENSE_LIMIT))
     counting = {source.effects for sources in state.measured.values() for source in sources}
@@ -337,12 +351,8 @@ def status_of(
         if one.effects in counting
         for difference in one.options.get("accept_units", ())
     ]
-    return Status(
-        state,
-        excluded(settings.design, state, ground.knowledge.genes),
-        outlook(settings, state, ground, effects, n),
-        tuple(said),
-    )
+    barred = excluded(settings.design, state, ground.knowledge.genes)
+    return Status(state, barred, outlook(settings, state, ground, effects, n), tuple(said))
 
 
 def overview(state: CampaignState, caption: str) -> str:

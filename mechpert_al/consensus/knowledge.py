@@ -30,7 +30,9 @@ N_SPECTRAL = 50
 #: What another line's measured correlations count beside the consensus kernel.
 OTHER_LINE_WEIGHT = 0.5
 #: What is computed once and depends on no readout.
-DERIVED = ("kernel", "layers", "prior_links", "prior_kernel", "feature_kernel")
+DERIVED = (
+    "kernel", "layers", "prior_links", "prior_kernel", "feature_kernel", "alike_in_line"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,8 @@ class Knowledge:
     line
         The other line's profiles over the readouts that are predicted; None while these are not
         known. See `on_readouts`.
+    line_source
+        What errors and notices call the other line.
     """
 
     consensus: ConsensusNetwork
@@ -71,6 +75,7 @@ class Knowledge:
     notices: tuple[str, ...] = ()
     weights: Mapping[str, float] | None = None
     line: LineProfiles | None = None
+    line_source: str = SOURCE
     _centralities: dict[tuple[str, str], np.ndarray] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -309,7 +314,12 @@ class Knowledge:
     def weighted(self, weights: Mapping[str, float]) -> Knowledge:
         """The same knowledge with its layers mixed by other weights."""
         changed = replace(self, weights=weights)
-        for name in ("layers", "prior_kernel", "feature_kernel"):  # they do not depend on weights
+        for name in (
+            "layers",
+            "prior_kernel",
+            "feature_kernel",
+            "alike_in_line",
+        ):  # they do not depend on weights
             if name in self.__dict__:
                 changed.__dict__[name] = self.__dict__[name]
         return changed
@@ -326,7 +336,8 @@ class Knowledge:
         """
         if self.other_line is None:
             return self
-        return self.beside(LineProfiles.of(self.other_line, self.genes, readouts))
+        line = LineProfiles.of(self.other_line, self.genes, readouts, self.line_source)
+        return self.beside(line)
 
     def beside(self, line: LineProfiles | None) -> Knowledge:
         """The same knowledge with the other line's profiles over the readouts at hand."""
@@ -356,8 +367,13 @@ class Knowledge:
         told = f"{source}: {len(aligned.numbers)} of {self.n_genes} candidates were measured there"
         if aligned.left_out:
             told += f"; {len(aligned.left_out)} of its knock-downs are no candidates"
-        notices = (*self.notices, told, *aligned.notices)
-        known = replace(self, other_line=effects, line=None, notices=notices)
+        earlier = tuple(
+            one
+            for one in self.notices
+            if self.other_line is None or not one.startswith(f"{self.line_source}: ")
+        )
+        notices = (*earlier, told, *aligned.notices)
+        known = replace(self, other_line=effects, line=None, line_source=source, notices=notices)
         known._demanded_line()
         return known
 

@@ -12,6 +12,8 @@ import numpy as np
 
 #: How strongly a readout's mean is drawn to the grand mean where profiles did not measure it.
 CENTRE_SHRINKAGE = 1.0
+#: Shared readouts at which what they say of two profiles is believed by half.
+SHARED_READOUTS = 20
 #: v₀: squared coefficient of variation of the norms at which unit profiles are half recentred.
 UNEQUAL = 0.1
 

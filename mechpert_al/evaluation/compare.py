@@ -9,6 +9,7 @@ from typing import Any
 
 from mechpert_al.agents.panel import Panel, read_panel
 from mechpert_al.consensus.knowledge import Knowledge
+from mechpert_al.consensus.other_line import refuse_the_same
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import UsageError
 from mechpert_al.evaluation.checkpoints import Checkpoints
@@ -143,7 +144,15 @@ def judged(
 
 
 def screen_of(name: str, effects: EffectTable, knowledge: Knowledge) -> Screen:
-    """A screen to judge by, with the other line's profiles over its readouts if one is known."""
+    """A screen to judge by, with the other line's profiles over its readouts if one is known.
+
+    Raises
+    ------
+    DataError
+        If the other line is that screen itself, or has no readout in common with it.
+    """
+    if knowledge.other_line is not None:
+        refuse_the_same(effects, knowledge.other_line, name, knowledge.line_source)
     line = knowledge.on_readouts(effects.readouts).line
     return Screen.of(name, effects, knowledge.genes, line)
 

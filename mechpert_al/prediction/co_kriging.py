@@ -24,8 +24,8 @@ import numpy as np
 
 from mechpert_al.consensus.kernel import NOISE
 from mechpert_al.consensus.other_line import LineProfiles
+from mechpert_al.effects.unit_profiles import SHARED_READOUTS
 from mechpert_al.prediction.kriging import (
-    SHARED_READOUTS,
     KrigingRegressor,
     inverse,
     partial_solve,
@@ -50,11 +50,11 @@ class CoKrigingRegressor(KrigingRegressor):
         The other line's profiles over the readouts that are predicted. None stands for readouts
         that are not known yet: `fit` must be given one then.
     shared
-        ρ, 0–1.
+        ρ, from 0 to below 1: lines that shared all would be one.
     line_weight
         s.
     noise, wiener
-        As `KrigingRegressor`.
+        As `KrigingRegressor`; λ is above 0, or None.
 
     Attributes
     ----------

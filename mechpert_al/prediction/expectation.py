@@ -9,7 +9,8 @@ from this kernel; the kernel tells which targets are predicted better than other
 
 Co-kriging leaves out an anchor's point in this line alone. Anchors and the rest then differ more in
 what covers them, and the law for further genes bridges that too: r̄ is taken times
-(s̄ of the others / s̄ of the anchors, each left out)^GROWTH, with a LEVEL and a spread of its own.
+(s̄ of the others / s̄ of the anchors, each left out)^GROWTH, at most MOST_REACH, with a LEVEL and a
+spread of its own.
 
 r̄ is the mean left-out correlation of N anchors. Anchors are few, chosen for their strength and
 not like the rest, so that r̄ promises too much while N is small. The constants and the spread were
@@ -45,6 +46,9 @@ FLOOR, SPREAD = 0.02, 1.4
 #: development genes of one real screen with another one known.
 JOINT_LEVEL, JOINT_SELECTED = 1.07, 1.21
 JOINT_FLOOR, JOINT_SPREAD = 0.02, 0.19
+#: How much more of the others than of an anchor left out may be expected: beyond what was met in
+#: any screen that it was fitted on, the law says nothing.
+MOST_REACH = 1.25
 #: Half a 90 % interval in standard deviations.
 WIDTH = 1.645
 
@@ -132,7 +136,7 @@ def expectation(model: KrigingRegressor) -> Expectation | None:
     among = model.kernel_[np.ix_(anchors, anchors)]
     if isinstance(model, CoKrigingRegressor):
         own = left_out_root(among, model.noise)
-        reach = (root / own) ** GROWTH if own > 0 else 1.0
+        reach = min((root / own) ** GROWTH, MOST_REACH) if own > 0 else 1.0
         met = model.left_out_correlations()
         mean = float(met.mean()) * reach * (JOINT_LEVEL - JOINT_SELECTED / size)
         error = float(np.hypot(JOINT_FLOOR, JOINT_SPREAD / size))
@@ -140,7 +144,7 @@ def expectation(model: KrigingRegressor) -> Expectation | None:
         met = left_out_correlations(among[None], correlation, model.noise, model.wiener or 0.0)[0]
         mean = float(met.mean()) * (LEVEL - SELECTED / size)
         error = float(np.hypot(FLOOR, SPREAD * met.std() / size))
-    return Expectation(mean, error, len(anchors), root)
+    return Expectation(float(np.clip(mean, -1, 1)), error, len(anchors), root)
 
 
 def left_out_root(among: np.ndarray, noise: float) -> float:

@@ -17,13 +17,11 @@ import numpy as np
 from scipy import linalg
 
 from mechpert_al.consensus.kernel import NOISE
-from mechpert_al.effects.unit_profiles import reciprocal, unit_profiles
+from mechpert_al.effects.unit_profiles import SHARED_READOUTS, reciprocal, unit_profiles
 from mechpert_al.prediction.base import ProfileRegressor, candidate_numbers
 
 #: λ of the Wiener filter.
 WIENER = 2.0
-#: Shared readouts at which a measured correlation is believed by half.
-SHARED_READOUTS = 20
 #: κ: how many anchors' worth of prior knowledge stands behind the scale c.
 SCALE_SHRINKAGE = 10.0
 

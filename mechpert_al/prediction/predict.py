@@ -13,12 +13,17 @@ from mechpert_al import atomic
 from mechpert_al.agents.panel import Panel, read_panel
 from mechpert_al.consensus.kernel import coverage
 from mechpert_al.consensus.knowledge import Knowledge
+from mechpert_al.consensus.other_line import refuse_the_same
 from mechpert_al.effects.align import align
 from mechpert_al.effects.table import EffectTable
 from mechpert_al.errors import UsageError
 from mechpert_al.networks import PriorNetwork
 from mechpert_al.prediction.base import ProfileRegressor
-from mechpert_al.prediction.catalogue import build_predictor, default_predictor
+from mechpert_al.prediction.catalogue import (
+    build_predictor,
+    default_predictor,
+    predictor_method,
+)
 from mechpert_al.prediction.expectation import MIN_ANCHORS, Expectation, expectation
 from mechpert_al.prediction.kriging import KrigingRegressor
 
@@ -241,8 +246,8 @@ def predict(
         knowledge = Knowledge.from_panel(panel, network)
     if other_line is not None:
         knowledge = knowledge.with_other_line(other_line)
-    knowledge = knowledge.on_readouts(effects.readouts)
     predictor = predictor or default_predictor(knowledge)
+    knowledge, unread = _beside(knowledge, effects, predictor)
     aligned = align(effects, knowledge.genes)
     measured = set(aligned.numbers.tolist())
     index = knowledge.consensus.index
@@ -275,9 +280,23 @@ def predict(
         predictor,
         tuple(knowledge.genes[i] for i in anchors),
         expectation(model) if isinstance(model, KrigingRegressor) else None,
-        (*knowledge.notices, *aligned.notices, *model.notices_),
+        (*knowledge.notices, *aligned.notices, *unread, *model.notices_),
         None if model.line is None else _share_of_line(model, rows, deviation),
     )
+
+
+def _beside(
+    knowledge: Knowledge, effects: EffectTable, predictor: str
+) -> tuple[Knowledge, tuple[str, ...]]:
+    """Knowledge with the other line's profiles if the predictor reads them, else a word on that."""
+    line = knowledge.other_line
+    if line is None:
+        return knowledge, ()
+    refuse_the_same(effects, line, "the measurements", knowledge.line_source)
+    if "other_line" in predictor_method(predictor, knowledge).needs:
+        return knowledge.on_readouts(effects.readouts), ()
+    said = f"{knowledge.line_source}: {predictor} does not read its profiles (co_kriging does)"
+    return knowledge, (f"{said}; coverage counts how alike knock-downs were there",)
 
 
 def _share_of_line(

@@ -143,6 +143,17 @@ def test_a_damaged_cache_is_passed_over_and_mended(cache: Path, folder: Path) ->
     assert kept.read_bytes() == whole
 
 
+@pytest.mark.parametrize("content", [b"no archive", b"", b"PK\x05\x06" + bytes(18)])
+def test_a_rightly_sealed_file_of_another_form_is_passed_over(
+    cache: Path, folder: Path, content: bytes
+) -> None:
+    key = answer_file._key((folder / "one.jsonl").read_bytes(), "one", GENES)
+    place = answer_file._place(folder / "one.jsonl")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(answer_file._seal(key, content) + content)
+    assert is_as_written(read_panel(folder))
+
+
 def test_another_files_cache_is_passed_over(cache: Path, folder: Path) -> None:
     read_panel(folder)
     one, two = cache.iterdir()

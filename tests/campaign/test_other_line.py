@@ -115,3 +115,31 @@ def test_journals_from_before_are_read(toy_panel: Path, tmp_path: Path) -> None:
     assert "[prediction]" not in old.folder.settings.read_text()
     moved = shutil.copytree(old.folder.path, tmp_path / "moved")
     assert Campaign.open(moved).state.created == old.state.created
+
+
+def test_a_line_that_was_added_later_is_said_to_be_that(
+    toy_panel: Path, line: Path, tmp_path: Path
+) -> None:
+    campaign = Campaign.create(tmp_path / "campaign", toy_panel)
+    campaign.propose(3)
+    settings = campaign.folder.settings
+    settings.write_text(settings.read_text() + f'\n[prediction]\nother_line = "{line}"\n')
+    told = Campaign.open(campaign.folder.path).status()
+    assert any(text == "another line was added since round 1 was proposed" for text in told.notices)
+
+
+def test_without_shared_readouts_the_status_says_what_it_cannot_know(
+    toy: ToyScreen, toy_panel: Path, tmp_path: Path
+) -> None:
+    other = toy.other_line
+    ids = tuple(f"ENSG{i}" for i in range(other.n_readouts))
+    write_effects(EffectTable(other.perturbations, ids, other.values), tmp_path / "ids.h5ad")
+    write_effects(toy.effects.take(toy.genes[:12]), tmp_path / "measured.h5ad")
+    campaign = Campaign.create(
+        tmp_path / "campaign", toy_panel,
+        effects=tmp_path / "measured.h5ad", other_line=tmp_path / "ids.h5ad",
+    )  # fmt: skip
+    told = campaign.status()
+    assert told.outlook.accuracy is None
+    (said,) = [line for line in told.lines() if "How accurate" in line]
+    assert "ids.h5ad: none of its 4 readouts" in said

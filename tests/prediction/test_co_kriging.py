@@ -12,6 +12,7 @@ from mechpert_al.consensus.knowledge import OTHER_LINE_WEIGHT
 from mechpert_al.consensus.other_line import LineProfiles, line_correlation
 from mechpert_al.effects import EffectTable
 from mechpert_al.errors import DataError, UsageError
+from mechpert_al.evaluation.compare import screen_of
 from mechpert_al.evaluation.controls import permuted_other_line
 from mechpert_al.evaluation.metrics import PRIMARY, Judge
 from mechpert_al.evaluation.screen import Screen, splits
@@ -23,6 +24,7 @@ from mechpert_al.prediction.expectation import (
     JOINT_LEVEL,
     JOINT_SELECTED,
     JOINT_SPREAD,
+    MOST_REACH,
     WIDTH,
     expectation,
 )
@@ -124,11 +126,45 @@ def test_profiles_of_the_line_are_centred_unit_and_beside_the_right_readouts(
     line = line_of(world.knowledge.with_other_line(whole).on_readouts(world.effects.readouts))
     rows = [whole.row_of[world.genes[i]] for i in line.numbers]
     columns = [whole.readouts.index(name) for name in world.effects.readouts[1:]]
+    believed = len(columns) / (len(columns) + 20)
     np.testing.assert_allclose(
-        line.unit[:, 1:], unit_rows(values[np.ix_(rows, columns)]), atol=1e-6
+        line.unit[:, 1:], believed * unit_rows(values[np.ix_(rows, columns)]), atol=1e-6
     )
     np.testing.assert_array_equal(line.unit[:, :1], 0)
     assert len(rows) == 30
+
+
+def test_one_shared_readout_does_not_outweigh_the_anchors(
+    world: ToyScreen, anchors: np.ndarray, targets: np.ndarray
+) -> None:
+    """Over one readout every unit profile is +1 or −1: it must not be believed like a whole one."""
+    other = world.other_line
+    one = EffectTable(other.perturbations, other.readouts[:1], other.values[:, :1])
+    known = world.knowledge.with_other_line(one).on_readouts(world.effects.readouts)
+    assert np.abs(line_of(known).unit).sum(axis=1).max() <= 2 / 21
+    place = world.effects.readouts.index(one.readouts[0])
+    errors = {}
+    for name in ("co_kriging", "kriging"):
+        model = build_predictor(name, known).fit(anchors[:, None], world.profiles[anchors])
+        told = model.predict(targets[:, None])[:, place]
+        errors[name] = ((told - world.profiles[targets, place]) ** 2).mean()
+    assert errors["co_kriging"] < 1.5 * errors["kriging"]
+
+
+def test_knock_downs_without_a_value_at_shared_readouts_are_left_out_by_name(
+    world: ToyScreen,
+) -> None:
+    other = world.other_line
+    values = other.values.copy()
+    values[2, :-1] = np.nan  # all but the readout of its own
+    silent = other.perturbations[2]
+    known = world.knowledge.with_other_line(replace(other, values=values), "line.h5ad")
+    line = line_of(known.on_readouts(world.effects.readouts))
+    assert world.genes.index(silent) not in line.numbers
+    assert len(line.numbers) == 29
+    (said,) = [text for text in line.notices if "left out" in text]
+    assert said.startswith("line.h5ad: 1 of its knock-downs")
+    assert silent in said
 
 
 def test_scale_is_by_leave_one_out_of_this_line_alone(
@@ -356,6 +392,42 @@ def test_readouts_that_share_no_name_are_refused(world: ToyScreen) -> None:
     assert "--readout-names" in refused.value.hint
 
 
+def test_the_screen_itself_is_no_other_line(world: ToyScreen) -> None:
+    part = world.effects.take(world.genes[5:20])
+    for line in (world.effects, part):
+        known = world.knowledge.with_other_line(line, "line.h5ad")
+        with pytest.raises(DataError, match=r"line.h5ad: .* it is the same measurement"):
+            screen_of("screen", world.effects, known)
+        with pytest.raises(DataError, match="the same measurement"):
+            predict(world.effects.take(world.genes[:12]), known)
+    values = world.effects.values.copy()
+    values[3, 3] += 1
+    known = world.knowledge.with_other_line(replace(world.effects, values=values))
+    assert screen_of("screen", world.effects, known).line is not None
+
+
+def test_a_later_line_takes_the_place_of_an_earlier_one(world: ToyScreen) -> None:
+    first = world.knowledge.with_other_line(world.other_line, "first.h5ad")
+    second = first.with_other_line(world.other_line, "second.h5ad")
+    assert not any("first.h5ad" in text for text in second.notices)
+    assert sum("second.h5ad" in text for text in second.notices) >= 1
+
+
+def test_a_predictor_that_reads_no_profiles_says_so_and_needs_no_shared_readouts(
+    world: ToyScreen,
+) -> None:
+    other = world.other_line
+    ids = tuple(f"ENSG{i}" for i in range(other.n_readouts))
+    known = world.knowledge.with_other_line(
+        EffectTable(other.perturbations, ids, other.values), "line.h5ad"
+    )
+    measured = world.effects.take(world.genes[:12])
+    found = predict(measured, known, predictor="neighbours")
+    assert any(text.startswith("line.h5ad: neighbours does not read") for text in found.notices)
+    with pytest.raises(DataError, match=r"line.h5ad: none of its 60 readouts"):
+        predict(measured, known)
+
+
 def test_a_line_without_any_candidate_is_refused(world: ToyScreen) -> None:
     mouse = EffectTable(("Zfp1", "Zfp2"), ("R1",), np.ones((2, 1)))
     with pytest.raises(DataError, match=r"mouse.h5ad: none of its 2 .* among the 33 candidates"):
@@ -447,6 +519,7 @@ def test_what_is_expected_follows_from_anchors_left_out_of_this_line(
         own.append(np.sqrt(coverage(K, rest)[anchor]))
     others = np.setdiff1d(np.arange(33), anchors)
     reach = (np.sqrt(coverage(K, anchors)[others]).mean() / np.mean(own)) ** GROWTH
+    assert reach < MOST_REACH
     told = expectation(model)
     assert told is not None
     assert told.mean == pytest.approx(
@@ -454,6 +527,21 @@ def test_what_is_expected_follows_from_anchors_left_out_of_this_line(
     )
     half = WIDTH * np.sqrt(JOINT_FLOOR**2 + JOINT_SPREAD**2 / n)
     assert told.high - told.mean == pytest.approx(half)
+
+
+def test_anchors_far_apart_do_not_raise_the_expectation_without_end(world: ToyScreen) -> None:
+    """Each anchor alone in its module: left out, nothing covers it; the rest is well covered."""
+    module = np.arange(33) % 11
+    kernel = np.where(module[:, None] == module, 0.6, 0.001) + 0.4 * np.eye(33)
+    anchors = np.arange(11)
+    known = world.knowledge.with_other_line(world.other_line).on_readouts(world.effects.readouts)
+    model = CoKrigingRegressor(kernel, known.line).fit(anchors[:, None], world.profiles[anchors])
+    told = expectation(model)
+    assert told is not None
+    met = model.left_out_correlations().mean()
+    level = JOINT_LEVEL - JOINT_SELECTED / np.sqrt(11)
+    assert told.mean == pytest.approx(met * MOST_REACH * level)
+    assert -1 <= told.low <= told.mean <= told.high <= 1
 
 
 def test_too_many_candidates_for_all_pairs_are_refused(
