@@ -56,8 +56,9 @@ def refuse_the_same(effects: EffectTable, line: EffectTable, name: str, source: 
     DataError
         If all values that both have of the same knock-downs and readouts are equal.
     """
-    genes = [gene for gene in effects.perturbations if gene in set(line.perturbations)]
-    readouts = [name for name in effects.readouts if name in set(line.readouts)]
+    there, read_there = set(line.perturbations), set(line.readouts)
+    genes = [gene for gene in effects.perturbations if gene in there]
+    readouts = [name for name in effects.readouts if name in read_there]
     if not (genes and readouts):
         return
     ours, theirs = (_block(table, genes, readouts) for table in (effects, line))

@@ -237,7 +237,8 @@ def predict(
     UsageError
         A target that is no candidate, or nothing to predict.
     DataError
-        If no measured perturbation is a candidate.
+        If no measured perturbation is a candidate, or the other line is the same measurement or
+        shares no readout with this one.
     """
     if isinstance(panel, Knowledge):
         knowledge = panel
